@@ -1,0 +1,91 @@
+"""What a parser yields and a chunker makes of it: the one representation of every format.
+
+The *canonical text* of a document is the texts of its blocks, each preceded by its separator.
+Offsets count characters (Unicode code points) of that text, so `canonical[start:end] == text`
+holds for every block and every chunk.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class BlockKind(StrEnum):
+    """What a block is; a chunker may treat tables, rows and code apart from prose."""
+
+    HEADING = "heading"
+    PARAGRAPH = "paragraph"
+    LIST_ITEM = "list_item"
+    TABLE = "table"
+    ROW = "row"
+    RECORD = "record"
+    CODE = "code"
+    CAPTION = "caption"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle on a page, in points from the page's top left corner."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where in the original a block stands.
+
+    `page` counts from 1: a page, a slide or a sheet. `line` counts from 1: a line of a text file,
+    a row of a table file.
+    """
+
+    page: int | None = None
+    sheet: str | None = None
+    line: int | None = None
+    box: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A run of text that belongs together, in reading order.
+
+    `separator` stands before the text in the canonical text; it is empty for the first block.
+    """
+
+    text: str
+    kind: BlockKind
+    char_start: int
+    separator: str = "\n\n"
+    heading_path: tuple[str, ...] = ()
+    position: Position = field(default_factory=Position)
+
+    @property
+    def char_end(self) -> int:
+        return self.char_start + len(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What is embedded and stored as one row; `ordinal` counts from 0 within the document."""
+
+    ordinal: int
+    text: str
+    char_start: int
+    char_end: int
+    heading_path: tuple[str, ...] = ()
+    position: Position = field(default_factory=Position)
+
+
+@dataclass(frozen=True, slots=True)
+class ParseSummary:
+    """What is known of a document once its last block has left the parser.
+
+    `warnings` are stable codes such as `empty_file` or `no_text_found`, shown by the API.
+    """
+
+    media_type: str
+    parser: str
+    page_count: int | None = None
+    char_count: int = 0
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,125 @@
+"""Every way an attempt can go wrong, on one screen.
+
+The class decides what happens to the job, the code is what the status API shows. Messages may
+change, codes may not. A message is for people and never quotes a document or a secret.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Dependency(StrEnum):
+    """What an attempt can find unavailable; also the key of a breaker."""
+
+    OBJECT_STORE = "object_store"
+    EMBEDDER = "embedder"
+    VECTOR_STORE = "vector_store"
+    DATABASE = "database"
+
+
+class PipelineError(Exception):
+    """Anything the pipeline raises on purpose."""
+
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class PermanentError(PipelineError):
+    """Retrying cannot help; the job fails now."""
+
+
+class DocumentError(PipelineError):
+    """This document's attempt went wrong; it has a few tries."""
+
+
+class DependencyError(PipelineError):
+    """Something we depend on is unavailable; the job waits and no try is charged."""
+
+    code = "dependency_unavailable"
+
+    def __init__(
+        self, message: str, *, dependency: Dependency, retry_after: timedelta | None = None
+    ) -> None:
+        super().__init__(message)
+        self.dependency = dependency
+        self.retry_after = retry_after
+
+
+class LeaseLost(PipelineError):
+    """Another attempt owns the job, or it was cancelled: stop, write nothing more."""
+
+    code = "lease_lost"
+
+
+class ObjectChanged(PipelineError):
+    """The object is no longer the version that HEAD saw; start over with the new one, uncharged."""
+
+    code = "object_changed"
+
+
+class Interrupted(PipelineError):
+    """A shutdown or the soft time limit ended the attempt; it is released, uncharged."""
+
+    code = "interrupted"
+
+
+# What a document can be, or do, that no retry mends.
+
+
+class DocumentEncrypted(PermanentError):
+    code = "document_encrypted"
+
+
+class DocumentCorrupt(PermanentError):
+    code = "document_corrupt"
+
+
+class UnsupportedType(PermanentError):
+    code = "unsupported_type"
+
+
+class TooLarge(PermanentError):
+    code = "too_large"
+
+
+class TooManyPages(PermanentError):
+    code = "too_many_pages"
+
+
+class TooManyChunks(PermanentError):
+    code = "too_many_chunks"
+
+
+# What the parser child can do to itself.
+
+
+class ParserOutOfMemory(DocumentError):
+    code = "parser_out_of_memory"
+
+
+class ParserTimeout(DocumentError):
+    code = "parser_timeout"
+
+
+class ParserCrashed(DocumentError):
+    code = "parser_crashed"
+
+
+class ScratchFull(DocumentError):
+    code = "scratch_full"
+
+
+class InternalError(DocumentError):
+    """An exception nobody expected; the log has the traceback."""
+
+    code = "internal_error"
+
+
+class AttemptTimeout(DocumentError):
+    """The hard limit of one attempt passed without progress."""
+
+    code = "attempt_timeout"
