@@ -1,0 +1,58 @@
+"""The way to Postgres: one engine a process, one transaction a use."""
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+
+Sessions = async_sessionmaker[AsyncSession]
+
+CONNECT_SECONDS = 10
+COMMAND_SECONDS = 60  # no statement of ours takes longer on purpose
+
+
+def async_url(database_url: str) -> URL:
+    """`DATABASE_URL` as everybody writes it (`postgres://`, `postgresql://`), for asyncpg."""
+    return make_url(database_url.replace("postgres://", "postgresql://", 1)).set(
+        drivername="postgresql+asyncpg"
+    )
+
+
+def create_engine(
+    database_url: str, *, pool_size: int, application_name: str, prepared_statements: bool = True
+) -> AsyncEngine:
+    """An engine whose pool never grows past `pool_size`.
+
+    `prepared_statements=False` is for transaction poolers such as PgBouncer, which hand a session
+    to another client between two statements.
+    """
+    arguments: dict[str, object] = {
+        "timeout": CONNECT_SECONDS,
+        "command_timeout": COMMAND_SECONDS,
+        "server_settings": {
+            "application_name": application_name,
+            "lock_timeout": "10s",
+            "idle_in_transaction_session_timeout": "60s",
+            # Plans of a five-statement transaction are not worth compiling.
+            "jit": "off",
+        },
+    }
+    if not prepared_statements:
+        arguments["statement_cache_size"] = 0
+        arguments["prepared_statement_cache_size"] = 0
+    return create_async_engine(
+        async_url(database_url),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=30,
+        pool_recycle=1800,
+        pool_pre_ping=True,
+        connect_args=arguments,
+    )
+
+
+def session_factory(engine: AsyncEngine) -> Sessions:
+    return async_sessionmaker(engine, expire_on_commit=False)

@@ -1,0 +1,29 @@
+"""The tables, one file a subject. Importing this package registers them all with `Base`."""
+
+from db.models.base import Base
+from db.models.datasets import Dataset
+from db.models.documents import Document
+from db.models.intake import QuarantinedMessage, UploadHint
+from db.models.jobs import Attempt, Job, Outcome, Status, WaitingFor
+from db.models.ledger import AuditEntry, Breaker, Event, Usage
+from db.models.tenants import ApiKey, Role, Tenant
+
+__all__ = [
+    "ApiKey",
+    "Attempt",
+    "AuditEntry",
+    "Base",
+    "Breaker",
+    "Dataset",
+    "Document",
+    "Event",
+    "Job",
+    "Outcome",
+    "QuarantinedMessage",
+    "Role",
+    "Status",
+    "Tenant",
+    "UploadHint",
+    "Usage",
+    "WaitingFor",
+]

@@ -1,0 +1,75 @@
+"""A document: one object of the bucket, as the index should show it and as it does."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.models.base import Base, CreatedAt, Key
+
+
+class Document(Base):
+    """Two things are kept apart: what is searchable, and what is being built.
+
+    `live_*` describe the version that search shows. `building_*` describe the generation that an
+    attempt allocated, so that the next attempt at the same version goes on with its rows.
+    `wanted` rises with every hint that the object changed; a job that finishes compares it.
+    """
+
+    __tablename__ = "documents"
+    __table_args__ = (
+        Index("ix_documents_dataset_id_id", "dataset_id", "id"),
+        Index(
+            "ix_documents_purge_after",
+            "purge_after",
+            postgresql_where=text("purge_after is not null"),
+        ),
+        Index(
+            "ix_documents_removed_unasked_at",
+            "removed_unasked_at",
+            postgresql_where=text("removed_unasked_at is not null"),
+        ),
+    )
+
+    id: Mapped[Key]
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"))
+    dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"))
+    object_key: Mapped[str] = mapped_column(unique=True)
+    file_name: Mapped[str]
+    content_type: Mapped[str | None]
+
+    # What is known of the object.
+    size: Mapped[int | None]
+    etag: Mapped[str | None]
+    wanted: Mapped[int] = mapped_column(server_default="0")
+    event_etag: Mapped[str | None]  # of the newest event taken in: tells a repetition from news
+    event_time: Mapped[datetime | None]
+
+    # What is being built.
+    generation: Mapped[int] = mapped_column(server_default="0")  # the highest ever allocated
+    building_etag: Mapped[str | None]
+    building_fingerprint: Mapped[str | None]
+
+    # What search shows.
+    live_generation: Mapped[int | None]
+    live_etag: Mapped[str | None]
+    live_fingerprint: Mapped[str | None]
+    live_space: Mapped[str | None]
+    live_at: Mapped[datetime | None]
+    chunk_count: Mapped[int] = mapped_column(server_default="0")
+    page_count: Mapped[int | None]
+    character_count: Mapped[int | None]
+    media_type: Mapped[str | None]
+    warnings: Mapped[list[str]] = mapped_column(server_default=text("'[]'::jsonb"))
+    details: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+
+    # How it ends.
+    deleted_at: Mapped[datetime | None]  # the tombstone: out of search at once
+    deleted_etag: Mapped[str | None]  # the version that the client saw when it deleted
+    removed_at: Mapped[datetime | None]  # object and rows are gone
+    removed_unasked_at: Mapped[datetime | None]  # gone although no client asked (removal guard)
+    purge_after: Mapped[datetime | None]  # older generations may be deleted from then on
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]

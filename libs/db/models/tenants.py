@@ -1,0 +1,41 @@
+"""Who may use the service."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.models.base import Base, CreatedAt, Key
+
+
+class Role(StrEnum):
+    ADMIN = "admin"
+    READ_ONLY = "read_only"
+
+
+class Tenant(Base):
+    """An owner of datasets; nothing of one tenant is visible to another."""
+
+    __tablename__ = "tenants"
+
+    id: Mapped[Key]
+    name: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[CreatedAt]
+
+
+class ApiKey(Base):
+    """A key is shown once when it is made; only its SHA-256 is kept."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (CheckConstraint("role in ('admin', 'read_only')", name="role"),)
+
+    id: Mapped[Key]
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"), index=True)
+    name: Mapped[str]
+    role: Mapped[str] = mapped_column(server_default=Role.ADMIN)
+    prefix: Mapped[str]  # its first characters, so that people can tell keys apart
+    key_hash: Mapped[bytes] = mapped_column(unique=True)
+    created_at: Mapped[CreatedAt]
+    revoked_at: Mapped[datetime | None]
