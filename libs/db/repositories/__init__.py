@@ -1,0 +1,1 @@
+"""All SQL. Repositories never commit: `async with sessions.begin()` around a use does."""

@@ -1,0 +1,230 @@
+"""A document's generations: allocated, switched to, removed. Locks documents before jobs."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.models import Dataset, Document, Event
+from db.repositories.jobs import Claim, JobRepository
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an attempt works on: the document as it is now, and its dataset's settings."""
+
+    document_id: UUID
+    dataset_id: UUID
+    tenant_id: UUID
+    object_key: str
+    file_name: str
+    content_type: str | None
+    deleted_at: datetime | None
+    deleted_etag: str | None
+    live_generation: int | None
+    live_etag: str | None
+    live_fingerprint: str | None
+    chunk_strategy: str
+    chunk_size: int
+    chunk_overlap: int
+    live_space: str
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a finished generation holds."""
+
+    generation: int
+    etag: str
+    fingerprint: str
+    space: str
+    chunk_count: int
+    page_count: int | None
+    character_count: int
+    media_type: str
+    warnings: tuple[str, ...]
+
+
+class DocumentRepository:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+        self._jobs = JobRepository(session)
+
+    async def target(self, document_id: UUID) -> Target:
+        row = (
+            await self._session.execute(
+                select(Document, Dataset)
+                .join(Dataset, Dataset.id == Document.dataset_id)
+                .where(Document.id == document_id)
+            )
+        ).one()
+        document, dataset = row
+        return Target(
+            document_id=document.id,
+            dataset_id=dataset.id,
+            tenant_id=document.tenant_id,
+            object_key=document.object_key,
+            file_name=document.file_name,
+            content_type=document.content_type,
+            deleted_at=document.deleted_at,
+            deleted_etag=document.deleted_etag,
+            live_generation=document.live_generation,
+            live_etag=document.live_etag,
+            live_fingerprint=document.live_fingerprint,
+            chunk_strategy=dataset.chunk_strategy,
+            chunk_size=dataset.chunk_size,
+            chunk_overlap=dataset.chunk_overlap,
+            live_space=dataset.live_space,
+        )
+
+    async def begin_generation(
+        self, claim: Claim, *, etag: str, size: int, content_type: str | None, fingerprint: str
+    ) -> int:
+        """The generation to write for this version: the one an earlier attempt began, or a new one.
+
+        Raises:
+            FenceRaised: the claim is no longer the job's.
+        """
+        document = await self._lock(claim.document_id)
+        await self._jobs.check(claim)
+        document.etag, document.size = etag, size
+        document.content_type = content_type
+        begun = (
+            document.building_etag == etag
+            and document.building_fingerprint == fingerprint
+            and document.generation > (document.live_generation or 0)
+        )
+        if not begun:
+            document.generation += 1
+            document.building_etag, document.building_fingerprint = etag, fingerprint
+        return document.generation
+
+    async def switch(self, claim: Claim, built: Built, *, purge_delay: timedelta) -> None:
+        """Make a generation the one that search shows; the older ones may be purged after a while.
+
+        Raises:
+            FenceRaised: the claim is no longer the job's.
+        """
+        document = await self._lock(claim.document_id)
+        await self._jobs.check(claim)
+        document.live_generation = built.generation
+        document.live_etag = built.etag
+        document.live_fingerprint = built.fingerprint
+        document.live_space = built.space
+        document.live_at = await self._now()
+        document.building_etag = document.building_fingerprint = None
+        document.chunk_count = built.chunk_count
+        document.page_count = built.page_count
+        document.character_count = built.character_count
+        document.media_type = built.media_type
+        document.warnings = list(built.warnings)
+        document.removed_at = document.removed_unasked_at = None
+        if built.generation > 1:
+            document.purge_after = document.live_at + purge_delay
+        document.updated_at = document.live_at
+        self._record(document, claim, "document.searchable")
+        await self._session.flush()
+
+    async def unchanged(self, claim: Claim) -> None:
+        """The live generation is already what it should be; only lock for the job's end."""
+        document = await self._lock(claim.document_id)
+        await self._jobs.check(claim)
+        document.removed_at = document.removed_unasked_at = None
+        await self._session.flush()
+
+    async def remove(self, claim: Claim, *, asked: bool, purge_delay: timedelta) -> None:
+        """The object is gone: nothing of the document is searchable from this commit on.
+
+        `asked` says whether a client deleted it here; if not it counts for the removal guard. The
+        rows go twice: now by the caller, and once more after `purge_delay`, for what a stale
+        attempt may still have written.
+        """
+        document = await self._lock(claim.document_id)
+        await self._jobs.check(claim)
+        now = await self._now()
+        if document.removed_at is None:
+            document.removed_at = now
+            document.removed_unasked_at = None if asked else now
+            self._record(document, claim, "document.removed")
+        document.live_generation = document.live_etag = document.live_fingerprint = None
+        document.live_space = document.live_at = None
+        document.building_etag = document.building_fingerprint = None
+        document.chunk_count = 0
+        document.etag = None
+        document.purge_after = now + purge_delay
+        document.updated_at = now
+        await self._session.flush()
+
+    async def void_tombstone(self, claim: Claim) -> None:
+        """A newer upload came after the delete: the document lives again."""
+        document = await self._lock(claim.document_id)
+        await self._jobs.check(claim)
+        document.deleted_at = document.deleted_etag = None
+        await self._session.flush()
+
+    async def unasked_removals(self, *, tenant_id: UUID, within: timedelta) -> tuple[int, int]:
+        """How many documents went lately without being asked to, and how many there are in all."""
+        removed = await self._session.scalar(
+            select(func.count())
+            .select_from(Document)
+            .where(
+                Document.tenant_id == tenant_id,
+                Document.removed_unasked_at.is_not(None),
+                Document.removed_unasked_at > func.now() - within,
+            )
+        )
+        total = await self._session.scalar(
+            select(func.count())
+            .select_from(Document)
+            .where(Document.tenant_id == tenant_id, Document.live_generation.is_not(None))
+        )
+        return removed or 0, total or 0
+
+    async def live_generations(self, document_ids: set[UUID]) -> dict[UUID, int]:
+        """The generation that search may show of each document; absent: none, or it was deleted."""
+        rows = await self._session.execute(
+            select(Document.id, Document.live_generation)
+            .join(Dataset, Dataset.id == Document.dataset_id)
+            .where(
+                Document.id.in_(document_ids),
+                Document.live_generation.is_not(None),
+                Document.deleted_at.is_(None),
+                Dataset.deleted_at.is_(None),
+            )
+        )
+        return {document_id: generation for document_id, generation in rows if generation}
+
+    async def _lock(self, document_id: UUID) -> Document:
+        return (
+            await self._session.scalars(
+                select(Document)
+                .where(Document.id == document_id)
+                .with_for_update()
+                .execution_options(populate_existing=True)
+            )
+        ).one()
+
+    async def _now(self) -> datetime:
+        return (await self._session.execute(select(func.now()))).scalar_one()
+
+    def _record(self, document: Document, claim: Claim, kind: str) -> None:
+        self._session.add(
+            Event(
+                tenant_id=document.tenant_id,
+                dataset_id=document.dataset_id,
+                document_id=document.id,
+                job_id=claim.job_id,
+                kind=kind,
+            )
+        )
+
+
+async def purged(session: AsyncSession, document_id: UUID, purge_after: datetime) -> None:
+    """The older generations are gone; a purge that was asked for meanwhile stays due."""
+    await session.execute(
+        update(Document)
+        .where(Document.id == document_id, Document.purge_after == purge_after)
+        .values(purge_after=None)
+    )

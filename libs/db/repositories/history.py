@@ -1,0 +1,45 @@
+"""What happened, written down in the transaction in which it happened."""
+
+from typing import Any
+
+from sqlalchemy import func, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.models import Attempt, Event, Job, Outcome
+
+
+def record_event(session: AsyncSession, job: Job, kind: str, **data: Any) -> None:
+    """Number a change of a job's state, for clients that follow along."""
+    session.add(
+        Event(
+            tenant_id=job.tenant_id,
+            dataset_id=job.dataset_id,
+            document_id=job.document_id,
+            job_id=job.id,
+            kind=kind,
+            data=data,
+        )
+    )
+
+
+async def end_running_attempt(session: AsyncSession, job: Job, outcome: Outcome) -> None:
+    """Close the attempt that holds the job, if one does; it learns of it from the raised fence."""
+    await session.execute(
+        update(Attempt)
+        .where(
+            Attempt.job_id == job.id,
+            Attempt.fence == job.fence,
+            Attempt.outcome == Outcome.RUNNING,
+        )
+        .values(outcome=outcome, stage=job.stage, finished_at=func.now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def take_back(job: Job) -> None:
+    """Take a job from whoever holds it, and give it a clean slate; the fence never resets."""
+    job.fence += 1
+    job.lease_until = job.worker = job.announced_at = None
+    job.waiting_for = job.dependency = job.waiting_since = None
+    job.tries = job.lapses = job.dependency_waits = 0
+    job.stage = None

@@ -1,0 +1,303 @@
+"""The life of a job: claim, progress and every way an attempt can end.
+
+Every write after the claim carries its fence. Zero rows updated means that somebody else owns the
+job, or that it was cancelled: `FenceRaised`, and the whole transaction goes.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.errors import FenceRaised
+from db.models import Attempt, Document, Event, Job, Outcome, Status, WaitingFor
+from db.repositories.changes import ring
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job leased to one attempt; `fence` is what its writes must carry."""
+
+    job_id: UUID
+    fence: int
+    attempt: int
+    tries: int
+    tenant_id: UUID
+    dataset_id: UUID
+    document_id: UUID
+
+
+@dataclass(slots=True)
+class AttemptTally:
+    """What an attempt did, for its row in the history."""
+
+    stage: str | None = None
+    tokens: int = 0
+    chunks_embedded: int = 0
+    chunks_reused: int = 0
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+
+
+class JobRepository:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def lapses(self, job_id: UUID) -> int | None:
+        """How often a lease of this job ran out; None if the job is not queued."""
+        return await self._session.scalar(
+            select(Job.lapses).where(Job.id == job_id, Job.status == Status.QUEUED)
+        )
+
+    async def claim(self, job_id: UUID, *, worker: str, lease: timedelta) -> Claim | None:
+        """Lease a due job to one attempt; None if it is finished, not due, or leased."""
+        row = (
+            await self._session.execute(
+                update(Job)
+                .where(
+                    Job.id == job_id,
+                    Job.status == Status.QUEUED,
+                    Job.run_after <= func.now(),
+                    Document.id == Job.document_id,
+                )
+                .values(
+                    status=Status.PROCESSING,
+                    waiting_for=None,
+                    fence=Job.fence + 1,  # never reset: whoever holds an older one writes nothing
+                    tries=Job.tries + 1,  # charged before the work, so that a kill -9 counts
+                    attempts=Job.attempts + 1,
+                    lease_until=func.now() + lease,
+                    worker=worker,
+                    wanted_seen=Document.wanted,
+                    started_at=func.coalesce(Job.started_at, func.now()),
+                    updated_at=func.now(),
+                )
+                .returning(
+                    Job.fence,
+                    Job.attempts,
+                    Job.tries,
+                    Job.tenant_id,
+                    Job.dataset_id,
+                    Job.document_id,
+                )
+                .execution_options(synchronize_session=False)
+            )
+        ).one_or_none()
+        if row is None:
+            return None
+        claim = Claim(job_id, *row)
+        self._session.add(
+            Attempt(job_id=job_id, number=claim.attempt, fence=claim.fence, worker=worker)
+        )
+        self._record(claim, "job.claimed", {"attempt": claim.attempt, "worker": worker})
+        return claim
+
+    async def renew(self, claims: dict[UUID, int], *, lease: timedelta) -> set[UUID]:
+        """Extend the leases of these jobs (id to fence) at once; returns those still held."""
+        rows = await self._session.scalars(
+            update(Job)
+            .where(tuple_(Job.id, Job.fence).in_(claims.items()), Job.status == Status.PROCESSING)
+            .values(lease_until=func.now() + lease)
+            .returning(Job.id)
+            .execution_options(synchronize_session=False)
+        )
+        return set(rows)
+
+    async def held(self, claims: dict[UUID, int]) -> set[UUID]:
+        """Which of these jobs (id to fence) are still the caller's."""
+        rows = await self._session.scalars(
+            select(Job.id).where(
+                tuple_(Job.id, Job.fence).in_(claims.items()), Job.status == Status.PROCESSING
+            )
+        )
+        return set(rows)
+
+    async def progress(
+        self, claim: Claim, *, stage: str, percent: int, chunks_done: int, tokens: int
+    ) -> None:
+        """Say how far the attempt is; the percentage never falls."""
+        await self._fenced(
+            claim,
+            stage=stage,
+            progress=func.greatest(Job.progress, percent),
+            chunks_done=chunks_done,
+            tokens=tokens,
+            # It got somewhere: the patience with an unavailable dependency starts anew.
+            waiting_since=None,
+            dependency_waits=0,
+        )
+
+    async def complete(self, claim: Claim, tally: AttemptTally) -> bool:
+        """The index agrees with the object; if a hint came meanwhile the job is due again.
+
+        The caller holds the document's lock. Returns whether the job is finished.
+        """
+        document = await self._session.get_one(Document, claim.document_id)
+        seen = await self._session.scalar(select(Job.wanted_seen).where(Job.id == claim.job_id))
+        if document.wanted != seen:
+            await self.release(claim, tally)
+            return False
+        await self._fenced(
+            claim,
+            status=Status.COMPLETED,
+            progress=100,
+            stage=None,
+            error_code=None,
+            error=None,
+            finished_at=func.now(),
+            **_UNLEASED,
+        )
+        await self._end_attempt(claim, tally, Outcome.COMPLETED)
+        self._record(claim, "job.completed", {"chunks": document.chunk_count})
+        return True
+
+    async def fail(self, claim: Claim, tally: AttemptTally, *, code: str, message: str) -> None:
+        """No further try will be made, unless by hand."""
+        await self._fenced(
+            claim,
+            status=Status.FAILED,
+            error_code=code,
+            error=message,
+            finished_at=func.now(),
+            **_UNLEASED,
+        )
+        await self._end_attempt(claim, tally, Outcome.FAILED, code=code, message=message)
+        self._record(claim, "job.failed", {"error_code": code})
+
+    async def retry_later(
+        self, claim: Claim, tally: AttemptTally, *, code: str, message: str, delay: timedelta
+    ) -> None:
+        """The try is spent; another is due after `delay`."""
+        await self._fenced(
+            claim,
+            status=Status.QUEUED,
+            waiting_for=WaitingFor.RETRY,
+            run_after=func.now() + delay,
+            announced_at=None,
+            error_code=code,
+            error=message,
+            **_UNLEASED,
+        )
+        await self._end_attempt(claim, tally, Outcome.RETRY, code=code, message=message)
+        self._record(claim, "job.retrying", {"error_code": code})
+
+    async def wait_for(
+        self,
+        claim: Claim,
+        tally: AttemptTally,
+        *,
+        waiting_for: WaitingFor,
+        dependency: str | None,
+        code: str,
+        message: str,
+        delay: timedelta,
+    ) -> None:
+        """Something outside the document is in the way; the try is given back."""
+        await self._fenced(
+            claim,
+            status=Status.QUEUED,
+            waiting_for=waiting_for,
+            dependency=dependency,
+            waiting_since=func.coalesce(Job.waiting_since, func.now()),
+            dependency_waits=Job.dependency_waits + 1,
+            run_after=func.now() + delay,
+            announced_at=None,
+            tries=Job.tries - 1,
+            error_code=code,
+            error=message,
+            **_UNLEASED,
+        )
+        await self._end_attempt(claim, tally, Outcome.WAITING, code=code, message=message)
+        self._record(claim, "job.waiting", {"error_code": code})
+
+    async def release(self, claim: Claim, tally: AttemptTally) -> None:
+        """Give the job back, due at once, with its try."""
+        await self._fenced(
+            claim,
+            status=Status.QUEUED,
+            run_after=func.now(),
+            announced_at=None,
+            tries=Job.tries - 1,
+            **_UNLEASED,
+        )
+        await self._end_attempt(claim, tally, Outcome.RELEASED)
+        self._record(claim, "job.released", {})
+        await ring(self._session)
+
+    async def waited(self, claim: Claim) -> tuple[int, timedelta]:
+        """How often and how long this job has waited for dependencies without progress."""
+        row = (
+            await self._session.execute(
+                select(
+                    Job.dependency_waits,
+                    func.now() - func.coalesce(Job.waiting_since, func.now()),
+                ).where(Job.id == claim.job_id)
+            )
+        ).one()
+        waits: int = row[0]
+        waited: timedelta = row[1]  # type: ignore[assignment]  # timestamptz minus timestamptz
+        return waits, waited
+
+    async def check(self, claim: Claim) -> None:
+        """Lock the job for this transaction, and make sure that it is still the attempt's.
+
+        Raises:
+            FenceRaised: another attempt owns the job, or it was cancelled.
+        """
+        await self._fenced(claim)
+
+    async def _fenced(self, claim: Claim, **values: Any) -> None:
+        updated = await self._session.scalar(
+            update(Job)
+            .where(
+                Job.id == claim.job_id, Job.fence == claim.fence, Job.status == Status.PROCESSING
+            )
+            .values(updated_at=func.now(), **values)
+            .returning(Job.id)
+            .execution_options(synchronize_session=False)
+        )
+        if updated is None:
+            raise FenceRaised(f"Job {claim.job_id} is no longer held with fence {claim.fence}.")
+
+    async def _end_attempt(
+        self,
+        claim: Claim,
+        tally: AttemptTally,
+        outcome: Outcome,
+        *,
+        code: str | None = None,
+        message: str | None = None,
+    ) -> None:
+        await self._session.execute(
+            update(Attempt)
+            .where(Attempt.job_id == claim.job_id, Attempt.fence == claim.fence)
+            .values(
+                outcome=outcome,
+                error_code=code,
+                error=message,
+                finished_at=func.now(),
+                stage=tally.stage,
+                tokens=tally.tokens,
+                chunks_embedded=tally.chunks_embedded,
+                chunks_reused=tally.chunks_reused,
+                stage_seconds=tally.stage_seconds,
+            )
+            .execution_options(synchronize_session=False)
+        )
+
+    def _record(self, claim: Claim, kind: str, data: dict[str, Any]) -> None:
+        self._session.add(
+            Event(
+                tenant_id=claim.tenant_id,
+                dataset_id=claim.dataset_id,
+                document_id=claim.document_id,
+                job_id=claim.job_id,
+                kind=kind,
+                data=data,
+            )
+        )
+
+
+_UNLEASED: dict[str, Any] = {"lease_until": None, "worker": None}

@@ -1,0 +1,50 @@
+"""Deleting: a tombstone hides the document at once; a job that nobody can cancel does the rest."""
+
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.ids import uuid7
+from db.models import Document, Job, Outcome, Status
+from db.repositories.changes import UNFINISHED, ring
+from db.repositories.history import end_running_attempt, record_event, take_back
+
+# Somebody waits for a delete, and it is cheap.
+REMOVAL_PRIORITY = 100
+
+
+async def bury(session: AsyncSession, document: Document) -> UUID:
+    """Put a tombstone on a document that the caller has locked; returns the removal job's id.
+
+    The tombstone names the version that was known, so that a newer upload is not removed with it.
+    """
+    now = (await session.execute(select(func.now()))).scalar_one()
+    document.deleted_at, document.deleted_etag = now, document.etag
+    document.updated_at = now
+    job = await session.scalar(
+        select(Job)
+        .where(Job.document_id == document.id, Job.status.in_(UNFINISHED))
+        .with_for_update()
+    )
+    if job is None:
+        job = Job(
+            id=uuid7(),
+            tenant_id=document.tenant_id,
+            dataset_id=document.dataset_id,
+            document_id=document.id,
+            status=Status.QUEUED,
+            fence=0,
+        )
+        session.add(job)
+    else:
+        await end_running_attempt(session, job, Outcome.CANCELLED)
+        take_back(job)
+    job.reason, job.priority, job.large = "delete", REMOVAL_PRIORITY, False
+    job.status = Status.QUEUED
+    job.run_after = now
+    job.error_code = job.error = None
+    await session.flush()
+    record_event(session, job, "document.deleted")
+    await ring(session)
+    return job.id

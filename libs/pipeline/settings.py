@@ -1,0 +1,119 @@
+"""Settings that more than one process reads, in groups; each process composes what it needs.
+
+Names that users know stay as they are (`R2_…`, `CF_…`, `OPENAI_…`); ours begin with `SLUICE_`.
+"""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, NoReturn, TypeVar
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Frozen, read once from the environment at the start of a process."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class DatabaseSettings(Settings):
+    database_url: SecretStr = Field(validation_alias="DATABASE_URL")
+    database_pool: int = Field(8, ge=1, le=200, validation_alias="SLUICE_DATABASE_POOL")
+    database_prepared_statements: bool = Field(
+        True,
+        validation_alias="SLUICE_DATABASE_PREPARED_STATEMENTS",
+        description="false behind a transaction pooler such as PgBouncer",
+    )
+
+
+class RedisSettings(Settings):
+    redis_url: SecretStr = Field(validation_alias="REDIS_URL")
+    redis_namespace: str = Field("sluice", validation_alias="SLUICE_REDIS_NAMESPACE")
+
+
+class ObjectStoreSettings(Settings):
+    r2_account_id: str = Field(validation_alias="R2_ACCOUNT_ID")
+    r2_access_key_id: SecretStr = Field(validation_alias="R2_ACCESS_KEY_ID")
+    r2_secret_access_key: SecretStr = Field(validation_alias="R2_SECRET_ACCESS_KEY")
+    r2_bucket: str = Field(validation_alias="R2_BUCKET")
+    r2_derived_bucket_name: str | None = Field(None, validation_alias="SLUICE_R2_DERIVED_BUCKET")
+    r2_endpoint_url: str | None = Field(None, validation_alias="SLUICE_R2_ENDPOINT_URL")
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where the S3 API answers; a jurisdiction or a local stand-in is named in full."""
+        return self.r2_endpoint_url or f"https://{self.r2_account_id}.r2.cloudflarestorage.com"
+
+    @property
+    def derived_bucket(self) -> str:
+        """For parsed text; it must not notify the queue."""
+        return self.r2_derived_bucket_name or f"{self.r2_bucket}-derived"
+
+
+class VectorStoreSettings(Settings):
+    milvus_uri: str = Field(validation_alias="MILVUS_URI")
+    milvus_token: SecretStr = Field(SecretStr(""), validation_alias="MILVUS_TOKEN")
+    milvus_prefix: str = Field(
+        "sluice_", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", validation_alias="SLUICE_MILVUS_PREFIX"
+    )
+
+
+class EmbeddingSettings(Settings):
+    openai_api_key: SecretStr = Field(SecretStr("not-needed"), validation_alias="OPENAI_API_KEY")
+    openai_base_url: str = Field("https://api.openai.com/v1", validation_alias="OPENAI_BASE_URL")
+    embedding_model: str = Field(
+        "text-embedding-3-small", validation_alias="SLUICE_EMBEDDING_MODEL"
+    )
+    embedding_dimensions: int | None = Field(
+        None, ge=2, le=32_768, validation_alias="SLUICE_EMBEDDING_DIMENSIONS"
+    )
+    query_prefix: str = Field("", validation_alias="SLUICE_EMBEDDING_QUERY_PREFIX")
+    passage_prefix: str = Field("", validation_alias="SLUICE_EMBEDDING_PASSAGE_PREFIX")
+    batch_inputs: int = Field(100, ge=1, le=2048, validation_alias="SLUICE_EMBEDDING_BATCH")
+    embedding_concurrency: int = Field(
+        4, ge=1, le=64, validation_alias="SLUICE_EMBEDDING_CONCURRENCY"
+    )
+    embedding_timeout: timedelta = Field(
+        timedelta(seconds=60), validation_alias="SLUICE_EMBEDDING_TIMEOUT_SECONDS"
+    )
+    price_per_million_tokens: Decimal | None = Field(
+        None, ge=0, validation_alias="SLUICE_EMBEDDING_PRICE"
+    )
+
+
+class LogSettings(Settings):
+    log_level: str = Field("INFO", validation_alias="SLUICE_LOG_LEVEL")
+    log_json: bool | None = Field(
+        None,
+        validation_alias="SLUICE_LOG_JSON",
+        description="JSON or not; by default JSON unless on a terminal",
+    )
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def read_settings(kind: type[S]) -> S:
+    """The process's settings, or its end with one line a variable that is missing or wrong."""
+    try:
+        return kind()
+    except ValidationError as error:
+        _refuse(kind, error)
+
+
+def _refuse(kind: type[Settings], error: ValidationError) -> NoReturn:
+    lines = [
+        f"{_variable(kind, problem['loc'])}: {problem['msg']}"
+        for problem in error.errors(include_url=False, include_input=False)
+    ]
+    raise SystemExit("Cannot start, the settings are not right:\n  " + "\n  ".join(lines))
+
+
+def _variable(kind: type[Settings], location: tuple[Any, ...]) -> str:
+    name = str(location[0]) if location else "settings"
+    field = kind.model_fields.get(name)
+    alias = field.validation_alias if field is not None else None
+    if isinstance(alias, AliasChoices):
+        alias = alias.choices[0]  # type: ignore[assignment]  # ours are plain names
+    return str(alias or name)
