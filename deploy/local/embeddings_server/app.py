@@ -1,0 +1,215 @@
+"""The ASGI application: POST /v1/embeddings, GET /v1/models, GET /healthz, /_switches."""
+
+import asyncio
+import hmac
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import TypeVar
+
+import structlog
+from pydantic import ValidationError
+
+from embeddings_server import faults
+from embeddings_server.asgi import (
+    ClientGone,
+    Receive,
+    Scope,
+    Send,
+    read_body,
+    send_json,
+    wait_for_disconnect,
+)
+from embeddings_server.models import Model
+from embeddings_server.problems import (
+    ApiError,
+    InvalidApiKey,
+    InvalidRequest,
+    MethodNotSupported,
+    ServerFailed,
+    UnknownUrl,
+)
+from embeddings_server.switches import SwitchBoard
+from embeddings_server.turns import Turns
+from embeddings_server.wire import (
+    EmbeddingRequest,
+    Vector,
+    answer,
+    check_tokens,
+    read_request,
+    shorten,
+)
+
+log = structlog.get_logger()
+
+Result = TypeVar("Result")
+Handler = Callable[[Receive, Send], Awaitable[None]]
+
+CREATED = 1_660_000_000  # the API wants a date for a model; that of this one's release
+
+
+class EmbeddingsApp:
+    def __init__(
+        self, *, model: Model, turns: Turns, board: SwitchBoard, api_key: str, synthetic: bool
+    ) -> None:
+        self._model = model
+        self._turns = turns
+        self._board = board
+        self._api_key = api_key
+        self._mode = "synthetic" if synthetic else "model"
+        self._routes: dict[tuple[str, str], Handler] = {
+            ("GET", "/healthz"): self._health,
+            ("GET", "/v1/models"): self._models,
+            ("POST", "/v1/embeddings"): self._embeddings,
+            ("GET", "/_switches"): self._show_switches,
+            ("POST", "/_switches"): self._change_switches,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        try:
+            handler = self._route(scope)
+            await handler(receive, send)
+        except ApiError as error:
+            await _send_error(send, error)
+        except ClientGone:
+            log.info("request.abandoned", path=scope["path"])
+        except Exception:
+            log.exception("request.failed", path=scope["path"])
+            await _send_error(send, ServerFailed("The server had an error."))
+
+    def _route(self, scope: Scope) -> Handler:
+        method, path = scope["method"], scope["path"]
+        if path != "/_switches":
+            faults.refuse_if_down(self._board)
+        handler = self._routes.get((method, path))
+        if handler is None:
+            if any(known == path for _, known in self._routes):
+                raise MethodNotSupported(f"Not allowed to {method} on {path}.")
+            raise UnknownUrl(f"Unknown request URL: {method} {path}.")
+        if path != "/healthz":
+            self._check_key(scope)
+        return handler
+
+    def _check_key(self, scope: Scope) -> None:
+        given = dict(scope["headers"]).get(b"authorization", b"")
+        if not hmac.compare_digest(given, b"Bearer " + self._api_key.encode()):
+            raise InvalidApiKey("Incorrect API key provided.")
+
+    async def _health(self, receive: Receive, send: Send) -> None:
+        await send_json(send, 200, {"status": "ok", **self._identity()})
+
+    async def _models(self, receive: Receive, send: Send) -> None:
+        model = {
+            "id": self._model.name,
+            "object": "model",
+            "created": CREATED,
+            "owned_by": "sluice-local",
+            **self._identity(),
+        }
+        await send_json(send, 200, {"object": "list", "data": [model]})
+
+    def _identity(self) -> dict[str, object]:
+        return {
+            "mode": self._mode,
+            "model": self._model.name,
+            "dimensions": self._model.dimensions,
+            "description": self._model.description,
+        }
+
+    async def _show_switches(self, receive: Receive, send: Send) -> None:
+        await send_json(
+            send,
+            200,
+            {
+                "switches": self._board.switches.model_dump(mode="json"),
+                "counters": asdict(self._board.counters),
+            },
+        )
+
+    async def _change_switches(self, receive: Receive, send: Send) -> None:
+        try:
+            changes = json.loads(await read_body(receive))
+            if not isinstance(changes, dict):
+                raise InvalidRequest("The body must be a JSON object of switches.")
+            self._board.switches = self._board.switches.changed(changes)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"])
+            raise InvalidRequest(f"{name}: {first['msg']}", param=name) from error
+        except ValueError as error:
+            raise InvalidRequest("The body must be a JSON object of switches.") from error
+        log.info("switches.changed", **self._board.switches.model_dump(exclude_defaults=True))
+        await self._show_switches(receive, send)
+
+    async def _embeddings(self, receive: Receive, send: Send) -> None:
+        counters = self._board.counters
+        counters.requests += 1
+        counters.requests_in_flight += 1
+        counters.requests_in_flight_peak = max(
+            counters.requests_in_flight_peak, counters.requests_in_flight
+        )
+        try:
+            body = await read_body(receive)
+            request, vectors, tokens = await _unless_gone(self._compute(body), receive)
+        finally:
+            counters.requests_in_flight -= 1
+        switches = self._board.switches
+        if self._board.strikes(switches.broken_share):
+            await faults.send_broken(send, switches.broken_kind, vectors, request, self._model.name)
+            return
+        counters.answered += 1
+        counters.inputs += len(vectors)
+        counters.tokens += tokens
+        counters.largest_request_inputs = max(counters.largest_request_inputs, len(vectors))
+        await send_json(
+            send,
+            200,
+            answer(
+                vectors,
+                tokens=tokens,
+                model=self._model.name,
+                encoding_format=request.encoding_format,
+            ),
+        )
+
+    async def _compute(self, body: bytes) -> tuple[EmbeddingRequest, list[Vector], int]:
+        await faults.before_work(self._board)
+        limits = self._board.switches.limits
+        try:
+            request = read_request(
+                body,
+                model=self._model.name,
+                model_dimensions=self._model.dimensions,
+                limits=limits,
+            )
+            faults.refuse_base64_if_switched(self._board, request)
+            inputs = await asyncio.to_thread(self._model.read, request.texts)
+            check_tokens([read.tokens for read in inputs], limits)
+        except ApiError as refused:
+            raise faults.as_switched(self._board, refused) from refused
+        vectors = await self._turns.encode(inputs)
+        shortened = [shorten(vector, request.dimensions) for vector in vectors]
+        return request, shortened, sum(read.tokens for read in inputs)
+
+
+async def _unless_gone(work: Awaitable[Result], receive: Receive) -> Result:
+    """The result, unless the client hangs up first: then the work is cancelled."""
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(wait_for_disconnect(receive))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientGone
+        return task.result()
+    finally:
+        task.cancel()
+        gone.cancel()
+
+
+async def _send_error(send: Send, error: ApiError) -> None:
+    headers = {}
+    if error.retry_after_seconds is not None:
+        headers["retry-after"] = f"{error.retry_after_seconds:g}"
+    await send_json(send, error.status, error.envelope(), headers=headers)
