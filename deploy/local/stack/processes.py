@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,12 +92,17 @@ class Service:
         except psutil.NoSuchProcess:  # it ended and the system forgot it; poll() knows the rest
             self.identity = Identity(self._popen.pid, 0.0)
 
-    def wait_ready(self, seconds: float | None = None) -> None:
-        """Raises PartFailed when the part ends first, or is not ready within its (or this) time."""
+    def wait_ready(
+        self, seconds: float | None = None, *, cancelled: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Raises PartFailed when the part ends first, or is not ready within its (or this) time.
+
+        Returns early when it is no longer wanted.
+        """
         limit = self.part.ready_seconds if seconds is None else seconds
         deadline = time.monotonic() + limit
         reason: str | None = "it did not end" if self.part.once else "not asked yet"
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not cancelled():
             code = self.exit_code
             if code == 0 and self.part.once:
                 return
@@ -107,6 +113,8 @@ class Service:
                 if reason is None:
                     return
             time.sleep(POLL_SECONDS)
+        if cancelled():
+            return
         raise PartFailed(
             f"{self.part.name} was not ready after {limit:.0f} s: {reason}; see {self.log}"
         )

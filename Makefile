@@ -1,0 +1,72 @@
+# Every command of the project. `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help up down status logs clean demo test check lint types arrows format migrate lock bench install-local install-dev
+
+# Relative on purpose: the clone's path may hold blanks.
+BOOTSTRAP := sh deploy/local/stack/bootstrap.sh
+PY := .venv/bin/python
+CODE := services libs deploy/local bench tests migrations
+EXTRAS := api poller worker local
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
+
+up: install-local ## Install what is missing, start the local stack in the background (WORKERS=3)
+	@$(PY) -m stack up $(if $(WORKERS),--workers $(WORKERS))
+
+down: ## Stop the local stack; the data stays
+	@if [ -x $(PY) ]; then $(PY) -m stack down; else echo 'nothing runs'; fi
+
+status: install-local ## Show what runs, where, and since when
+	@$(PY) -m stack status
+
+logs: install-local ## Follow all logs, or those of one part (PART=worker)
+	@$(PY) -m stack logs $(PART)
+
+clean: ## Stop the local stack and remove its data, logs and secrets
+	@if [ -x $(PY) ]; then $(PY) -m stack clean; else rm -rf .local; fi
+
+demo: install-local ## Upload the sample files, watch them, search them
+	@$(PY) -m stack.demo
+
+test: install-dev ## Run all tests, on servers of their own (ARGS='-k name' for some)
+	@$(PY) -m pytest $(ARGS)
+
+check: lint types arrows test ## What CI runs
+
+lint: install-dev ## Style and formatting
+	@$(PY) -m ruff check $(CODE)
+	@$(PY) -m ruff format --check $(CODE)
+
+types: install-dev ## Static types
+	@$(PY) -m mypy
+
+arrows: install-dev ## Which package may import which
+	@$(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+
+format: install-dev ## Rewrite the code in the project's format
+	@$(PY) -m ruff check --fix $(CODE)
+	@$(PY) -m ruff format $(CODE)
+
+migrate: install-local ## Bring the running stack's database to the newest schema
+	@. .local/env && $(PY) -m alembic upgrade head
+
+bench: install-local ## Run a benchmark against the running stack (NAME=...; without it, list them)
+	@if [ -z '$(NAME)' ]; then ls bench; else . .local/env && $(PY) bench/$(NAME).py $(ARGS); fi
+
+lock: ## Pin the requirements anew, with hashes
+	@$(BOOTSTRAP) uv
+	@export UV_CUSTOM_COMPILE_COMMAND='make lock' UV_SYSTEM_CERTS=1; \
+	set -e; \
+	compile='.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade'; \
+	$$compile requirements/bootstrap.in -o requirements/bootstrap.txt; \
+	$$compile --extra dev pyproject.toml -o requirements/dev.txt; \
+	for extra in $(EXTRAS); do \
+		$$compile --extra $$extra -c requirements/dev.txt pyproject.toml -o requirements/$$extra.txt; \
+	done
+
+install-local:
+	@$(BOOTSTRAP) local
+
+install-dev:
+	@$(BOOTSTRAP) dev

@@ -1,0 +1,62 @@
+"""The command line: `python -m stack up|down|status|logs|env|clean`."""
+
+import argparse
+import os
+import sys
+
+from . import commands
+from .errors import StackError
+from .logs import print_logs
+from .options import DEFAULT_WORKERS, Options, layout_of
+from .status import print_status
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="stack", description="Run the local stack.")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for verb in ("up", "supervise"):
+        starting = verbs.add_parser(verb)
+        starting.add_argument("--workers", type=int, default=DEFAULT_WORKERS)
+        starting.add_argument("--backends-only", action="store_true")
+    logs = verbs.add_parser("logs")
+    logs.add_argument("part", nargs="?", default="")
+    logs.add_argument("--no-follow", action="store_true")
+    for verb in ("down", "status", "clean", "env"):
+        verbs.add_parser(verb)
+    parsed = parser.parse_args(arguments)
+    try:
+        return _run(parsed)
+    except StackError as error:
+        print(f"sluice: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    layout = layout_of(os.environ)
+    match parsed.verb:
+        case "up" | "supervise":
+            options = Options.read(
+                os.environ, workers=parsed.workers, backends_only=parsed.backends_only
+            )
+            if parsed.verb == "supervise":
+                return commands.supervise(options)
+            commands.up(options)
+        case "down":
+            commands.down(layout)
+        case "clean":
+            commands.clean(layout)
+        case "status":
+            return print_status(layout)
+        case "logs":
+            print_logs(layout, parsed.part, follow=not parsed.no_follow)
+        case "env":
+            if not layout.env.exists():
+                raise StackError("there is no env file yet: run 'make up' first")
+            print(layout.env.read_text(encoding="utf-8"), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
