@@ -6,14 +6,15 @@ process group of one that was, or by a marker in its environment.
 
 import os
 import signal
-from collections.abc import Iterable
+import time
+from collections.abc import Iterator
 from contextlib import suppress
 
 import psutil
 
 from .layout import Layout
 from .postgres import running_server
-from .processes import end_group
+from .processes import POLL_SECONDS, Identity, end_group
 from .state import StackState
 
 MARKER = "SLUICE_STACK_ROOT"  # in the environment of every part and of all its children
@@ -26,31 +27,32 @@ def end_leftovers(layout: Layout, state: StackState) -> list[str]:
     for name, record in reversed(state.parts.items()):
         if record.identity is None:
             continue
-        process = record.identity.process()
-        if process is not None:
+        if record.identity.process() is not None:
             ended.append(name)
-            _end(process, signal.SIGINT if name == "postgres" else signal.SIGTERM)
-        if process is not None or not psutil.pid_exists(record.identity.pid):
+            _end(record.identity, signal.SIGINT if name == "postgres" else signal.SIGTERM)
+        if not record.identity.replaced():
             end_group(record.identity.pid)
     server = running_server(layout.data / "postgres")
     if server is not None:
         ended.append("postgres")
         _end(server, signal.SIGINT)
-    _kill_all(_marked(layout))
+    for stray in list(_marked(layout)):
+        _end(stray, signal.SIGKILL)
     return ended
 
 
-def _end(process: psutil.Process, stop_signal: signal.Signals) -> None:
-    with suppress(psutil.NoSuchProcess):
-        process.send_signal(stop_signal)
-        try:
-            process.wait(GRACE_SECONDS)
-        except psutil.TimeoutExpired:
-            process.kill()
-            process.wait(GRACE_SECONDS)
+def _end(identity: Identity, stop_signal: signal.Signals) -> None:
+    for each in (stop_signal, signal.SIGKILL):
+        deadline = time.monotonic() + GRACE_SECONDS
+        with suppress(psutil.NoSuchProcess):
+            if process := identity.process():
+                process.send_signal(each)
+        # Not psutil's wait: an ended program whose new parent never collects it is gone enough.
+        while identity.process() is not None and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
 
 
-def _marked(layout: Layout) -> Iterable[psutil.Process]:
+def _marked(layout: Layout) -> Iterator[Identity]:
     """Children that outlived their part; not this program, which may carry the marker itself."""
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for process in psutil.process_iter():
@@ -58,12 +60,4 @@ def _marked(layout: Layout) -> Iterable[psutil.Process]:
             continue
         with suppress(psutil.Error, OSError):
             if process.environ().get(MARKER) == str(layout.root):
-                yield process
-
-
-def _kill_all(processes: Iterable[psutil.Process]) -> None:
-    found = list(processes)
-    for process in found:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(found, timeout=GRACE_SECONDS)
+                yield Identity.of(process.pid)

@@ -20,6 +20,7 @@ import psutil
 from .environment import DATABASE
 from .errors import StackError
 from .ports import LOOPBACK
+from .processes import Identity
 
 NAMESPACE = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
 FALLBACK_USER = "nobody"
@@ -167,11 +168,10 @@ def _clear_stale_lock(data: Path) -> None:
         lock.unlink()
 
 
-def running_server(data: Path) -> psutil.Process | None:
+def running_server(data: Path) -> Identity | None:
     """The postmaster of this folder, whoever started it."""
     try:
         pid = int((data / "postmaster.pid").read_text().splitlines()[0])
-        process = psutil.Process(pid)
-        return process if str(data) in process.cmdline() else None
+        return Identity.of(pid) if str(data) in psutil.Process(pid).cmdline() else None
     except (OSError, ValueError, IndexError, psutil.Error):
         return None

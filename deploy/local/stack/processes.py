@@ -14,7 +14,7 @@ import psutil
 from .errors import PartFailed, PortTaken
 from .layout import REPOSITORY, set_aside_large_log
 from .part import Part
-from .ports import is_free, variable
+from .ports import is_free
 
 POLL_SECONDS = 0.05
 GROUP_GONE_SECONDS = 5.0  # after SIGKILL only the kernel is left to wait for
@@ -42,6 +42,14 @@ class Identity:
             return None if process.status() == psutil.STATUS_ZOMBIE else process
         except psutil.NoSuchProcess:
             return None
+
+    def replaced(self) -> bool:
+        """Another program has got the number since."""
+        try:
+            started: float = psutil.Process(self.pid).create_time()
+        except psutil.NoSuchProcess:
+            return False
+        return abs(started - self.started) > CLOCK_TOLERANCE_SECONDS
 
 
 class Service:
@@ -169,7 +177,7 @@ def end_group(group: int) -> None:
 def taken_port_message(part: Part, port: int, log: Path) -> str:
     return (
         f"{part.name}: port {port} is taken{_by_whom(port)}; end that program, or choose other "
-        f"ports with SLUICE_LOCAL_PORT_BASE or {variable('<name>')} (log: {log})"
+        f"ports with SLUICE_LOCAL_PORT_BASE (log: {log})"
     )
 
 
