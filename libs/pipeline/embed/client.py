@@ -1,0 +1,240 @@
+"""The embedder: texts in, checked vectors out, one OpenAI-compatible endpoint behind it.
+
+It never waits and never tries again after a failure of the endpoint: pacing and retries belong to
+the job, which can be cancelled, seen and resumed. It does work around what no waiting mends: a
+batch that is too large is halved, one bad input is singled out, base64 is given up.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import openai
+import structlog
+from openai.types import CreateEmbeddingResponse
+
+from pipeline.embed import refusals
+from pipeline.embed.answers import Vector, tokens_of, vectors_of
+from pipeline.embed.errors import (
+    EmbedderAnswerInvalid,
+    EmbedderMisconfigured,
+    EmbedderUnavailable,
+    EmbeddingInputRejected,
+)
+from pipeline.embed.filling import Filling, size_of
+from pipeline.embed.model import EmbeddingModel
+from pipeline.embed.tokens import count_tokens
+
+log = structlog.get_logger()
+
+CONNECT_SECONDS = 5.0
+CANARY = "test"  # one token everywhere, and no prefix: whoever refuses it refuses everything
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedBatch:
+    """Vectors in the order of the texts; tokens as the endpoint counts them.
+
+    `tokens_reported` is False where the endpoint told no usage and cl100k tokens were counted.
+    """
+
+    vectors: list[Vector]
+    tokens: int
+    tokens_reported: bool = True
+
+
+@dataclass(slots=True)
+class EmbeddedEach:
+    """Like `EmbeddedBatch`, but a text that the endpoint refuses is None and spoils no other."""
+
+    vectors: list[Vector | None]
+    tokens: int = 0
+    tokens_reported: bool = True
+
+
+@dataclass(slots=True)
+class _Work:
+    """One call of `embed_each`: the texts as sent, what came back, whether a canary has passed."""
+
+    texts: list[str]
+    result: EmbeddedEach = field(init=False)
+    canary_passed: bool = False
+
+    def __post_init__(self) -> None:
+        self.result = EmbeddedEach([None] * len(self.texts))
+
+
+class Embedder:
+    """Safe for concurrent use on one event loop; close it with `aclose` or `async with`."""
+
+    def __init__(self, model: EmbeddingModel) -> None:
+        self.model = model
+        self._dimensions = model.dimensions
+        self._floats = False
+        self._client = openai.AsyncOpenAI(
+            base_url=model.base_url,
+            api_key=model.api_key.get_secret_value() or "not-needed",  # the SDK insists on one
+            max_retries=0,
+            timeout=openai.Timeout(model.timeout.total_seconds(), connect=CONNECT_SECONDS),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        await self._client.close()
+
+    async def embed_passages(self, texts: Sequence[str]) -> EmbeddedBatch:
+        """Vectors of any number of texts, in as few calls as the limits allow.
+
+        Raises `EmbeddingInputRejected` for the first text that is refused alone, an
+        `EmbedderError` when the endpoint gives no usable answer.
+        """
+        each = await self.embed_each(texts)
+        vectors: list[Vector] = []
+        for index, vector in enumerate(each.vectors):
+            if vector is None:
+                raise EmbeddingInputRejected(index)
+            vectors.append(vector)
+        return EmbeddedBatch(vectors, each.tokens, each.tokens_reported)
+
+    async def embed_each(self, texts: Sequence[str]) -> EmbeddedEach:
+        """As `embed_passages`, with None in the place of a text that is empty or refused."""
+        work = _Work([encodable(self.model.passage_prefix + text) for text in texts])
+        for batch in self._batches(work.texts):
+            await self._embed(work, batch)
+        return work.result
+
+    async def embed_query(self, text: str) -> Vector:
+        """Raises what `embed_passages` raises."""
+        query = encodable(self.model.query_prefix + text)
+        work = _Work([query])
+        if query:
+            await self._embed(work, range(1))
+        vector = work.result.vectors[0]
+        if vector is None:
+            raise EmbeddingInputRejected(0)
+        return vector
+
+    async def probe_dimensions(self) -> int:
+        """The dimensions of the vectors: known, or asked with one word."""
+        if self._dimensions is None:
+            await self._call([CANARY])
+        if self._dimensions is None:
+            raise EmbedderAnswerInvalid("The embedding endpoint gave no dimensions.")
+        return self._dimensions
+
+    def _batches(self, texts: list[str]) -> list[range]:
+        batches: list[range] = []
+        filling = Filling(self.model)
+        start = 0
+        for index, text in enumerate(texts):
+            if not filling.take(size_of(text, self.model)):
+                batches.append(range(start, index))
+                start = index
+                filling = Filling(self.model)
+                filling.take(size_of(text, self.model))
+        return [*batches, range(start, len(texts))]
+
+    async def _embed(self, work: _Work, batch: range) -> None:
+        """Fill in the results of a batch, halving it while the endpoint refuses it."""
+        indices = [index for index in batch if work.texts[index]]
+        if not indices:
+            return
+        try:
+            vectors, tokens = await self._call([work.texts[index] for index in indices])
+        except _Refused as refused:
+            await self._halve(work, indices, refused)
+            return
+        for index, vector in zip(indices, vectors, strict=True):
+            work.result.vectors[index] = vector
+        if tokens is None:
+            work.result.tokens_reported = False
+            tokens = await asyncio.to_thread(
+                lambda: sum(count_tokens(work.texts[index]) for index in indices)
+            )
+        work.result.tokens += tokens
+
+    async def _halve(self, work: _Work, indices: list[int], refused: "_Refused") -> None:
+        if len(indices) == 1:
+            await self._canary(work, refused)
+            log.info("embedding.input_rejected", status=refused.error.status_code)
+            return
+        log.info("embedding.batch_halved", inputs=len(indices), status=refused.error.status_code)
+        middle = indices[len(indices) // 2]
+        await self._embed(work, range(indices[0], middle))
+        await self._embed(work, range(middle, indices[-1] + 1))
+
+    async def _canary(self, work: _Work, refused: "_Refused") -> None:
+        """Blame the setting rather than the text if the endpoint refuses a plain word too."""
+        if work.canary_passed:
+            return
+        try:
+            await self._call([CANARY])
+        except _Refused as error:
+            raise EmbedderMisconfigured(
+                f"The embedding endpoint refuses every input ({refused.error.status_code}): "
+                "check its model and its settings."
+            ) from error
+        work.canary_passed = True
+
+    async def _call(self, texts: list[str]) -> tuple[list[Vector], int | None]:
+        try:
+            answer = await self._create(texts)
+        except openai.BadRequestError as error:
+            if self._floats or not refusals.blames_base64(error):
+                raise _translated(error) from error
+            log.info("embedding.base64_given_up")
+            self._floats = True
+            return await self._call(texts)
+        except openai.APIError as error:
+            raise _translated(error) from error
+        vectors = vectors_of(answer, count=len(texts), dimensions=self._dimensions)
+        self._dimensions = len(vectors[0])
+        return vectors, tokens_of(answer)
+
+    async def _create(self, texts: list[str]) -> CreateEmbeddingResponse:
+        try:
+            # The SDK's timeout counts from byte to byte; a dripping answer must end too.
+            async with asyncio.timeout(self.model.timeout.total_seconds()):
+                # Without an encoding the SDK asks for base64 and reads either.
+                return await self._client.embeddings.create(
+                    model=self.model.model,
+                    input=texts,
+                    dimensions=self.model.dimensions or openai.omit,
+                    encoding_format="float" if self._floats else openai.omit,
+                )
+        except TimeoutError as error:
+            raise EmbedderUnavailable("The embedding endpoint did not answer in time.") from error
+        except (ValueError, TypeError, AttributeError) as error:
+            # What the SDK raises over a body that is no JSON, has no data or another shape.
+            raise EmbedderAnswerInvalid("The embedding endpoint's answer is malformed.") from error
+
+
+class _Refused(Exception):
+    """The endpoint does not take these inputs; fewer or others it may."""
+
+    def __init__(self, error: openai.APIStatusError) -> None:
+        super().__init__(error.status_code)
+        self.error = error
+
+
+def encodable(text: str) -> str:
+    """The text without halves of surrogate pairs, which no request can carry."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _translated(error: openai.APIError) -> Exception:
+    if isinstance(error, openai.APIStatusError) and refusals.blames_input(error):
+        return _Refused(error)
+    return refusals.embedder_error(error)

@@ -1,0 +1,54 @@
+"""Which model embeds, where it is, and what it may be sent at once."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingModel:
+    """`dimensions` is asked of the server only if set: many servers refuse the parameter.
+
+    The prefixes are for models trained with them (e5, nomic, bge). Prices are in dollars.
+    """
+
+    base_url: str
+    api_key: SecretStr
+    model: str
+    dimensions: int | None = None
+    query_prefix: str = ""
+    passage_prefix: str = ""
+    batch_inputs: int = 100
+    batch_tokens: int = 250_000  # OpenAI takes 300,000 a request; others count differently
+    batch_bytes: int = 2_000_000  # HF TEI refuses larger bodies by default
+    timeout: timedelta = timedelta(seconds=60)
+    price_per_million_tokens: Decimal | None = None
+
+    @property
+    def space(self) -> str:
+        """A name for the vectors that can be compared with each other; names a collection.
+
+        It stands for all that decides a vector, and for nothing else: not the key, and of the URL
+        only host and path, since scheme and port say how a server is reached, not what it computes.
+        """
+        address = urlsplit(self.base_url)
+        identity = [
+            address.hostname or "",
+            address.path.rstrip("/"),
+            self.model,
+            self.dimensions,
+            self.query_prefix,
+            self.passage_prefix,
+        ]
+        return "space_" + hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
+
+    def cost_of(self, tokens: int) -> Decimal | None:
+        """Dollars; None if no price is set."""
+        if self.price_per_million_tokens is None:
+            return None
+        return self.price_per_million_tokens * tokens / 1_000_000
