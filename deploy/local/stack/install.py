@@ -106,7 +106,8 @@ def run(*command: str | Path) -> bool:
         **os.environ,
     }
     log = log_path()
-    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log.parent.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(mode=0o700, exist_ok=True)
     with log.open("ab") as output:
         output.write(f"\n$ {' '.join(map(str, command))}\n".encode())
         output.flush()

@@ -10,6 +10,8 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 LOG_BYTES_MAX = 10 * 1024 * 1024  # a log beyond this is set aside when its part starts
 LOG_TAIL_BYTES = 64 * 1024  # more than any count of lines shown
 PRIVATE_FOLDER = 0o700  # data and logs hold other people's documents
+# Others may pass through, and see nothing: started by root, Postgres may run as another user.
+PASSAGE_FOLDER = 0o711
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,12 @@ class Layout:
         return self.logs / f"{part}.log"
 
     def create(self) -> None:
-        for folder in (self.root, self.data, self.logs, self.run, self.scratch):
-            folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        self.root.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (self.root, self.data):
+            folder.mkdir(exist_ok=True)
+            folder.chmod(PASSAGE_FOLDER)
+        for folder in (self.logs, self.run, self.scratch):
+            folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
 
 
 def last_lines(log: Path, count: int = 15) -> str:

@@ -19,6 +19,7 @@ import psutil
 
 from .environment import DATABASE
 from .errors import StackError
+from .files import write_private
 from .ports import LOOPBACK
 from .processes import Identity
 
@@ -79,14 +80,19 @@ class Cluster:
         (self.data / "sluice.created").touch()
 
     def _initialise(self) -> None:
-        # initdb takes the password from a file only; standard input is one that leaves no copy.
-        self._run(
-            "initdb", "-D", str(self.data), "-U", DATABASE, "--auth=scram-sha-256",
-            "--pwfile=/dev/stdin", "--encoding=UTF8", "--locale=C", "--locale-provider=builtin",
-            "--builtin-locale=C.UTF-8", "--no-instructions",
-            *(() if self.durable else ("--no-sync",)),
-            stdin=self.password + "\n",
-        )  # fmt: skip
+        # Beside the folder, which must be empty; a file, since arguments are there for all to see.
+        password = self.data.with_name("postgres.password")
+        write_private(password, self.password + "\n")
+        _hand_over(password)
+        try:
+            self._run(
+                "initdb", "-D", str(self.data), "-U", DATABASE, "--auth=scram-sha-256",
+                f"--pwfile={password}", "--encoding=UTF8", "--locale=C",
+                "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions",
+                *(() if self.durable else ("--no-sync",)),
+            )  # fmt: skip
+        finally:
+            password.unlink()
 
     def _create_database(self) -> None:
         self._run(
@@ -94,7 +100,7 @@ class Cluster:
             "postgres", stdin=f"CREATE DATABASE {DATABASE}\n",
         )  # fmt: skip
 
-    def _run(self, program: str, *arguments: str, stdin: str) -> None:
+    def _run(self, program: str, *arguments: str, stdin: str = "") -> None:
         command = (*_runner(self.data), str(binaries() / program), *arguments)
         result = subprocess.run(
             command,
@@ -110,6 +116,7 @@ class Cluster:
             raise StackError(f"postgres: {program} failed: {' / '.join(lines[-3:])}")
 
 
+@cache
 def _runner(data: Path) -> tuple[str, ...]:
     """What goes before a Postgres program so that it does not run as root."""
     if os.geteuid() != 0:
@@ -118,7 +125,7 @@ def _runner(data: Path) -> tuple[str, ...]:
         return NAMESPACE
     fallback = _as_fallback_user()
     reachable = (*fallback, "sh", "-c", 'cd "$1" && "$2" --version', "sh")
-    if _works((*reachable, str(_existing(data)), str(binaries() / "postgres"))):
+    if _works((*reachable, str(_existing(data.parent)), str(binaries() / "postgres"))):
         return fallback
     raise StackError(
         "postgres: it refuses to run as root, 'unshare --user' is not permitted here, and the user "
@@ -133,17 +140,17 @@ def _as_fallback_user() -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _hand_over(data: Path) -> None:
-    """Give the folder to the user that Postgres will run as; it accepts no other owner."""
+def _hand_over(path: Path) -> None:
+    """Give it to the user that Postgres will run as; it accepts no other owner."""
     if os.geteuid() != 0:
         return
     owner, group = os.geteuid(), os.getegid()
-    if _runner(data.parent) != NAMESPACE:
+    if _runner(path) != NAMESPACE:
         account = pwd.getpwnam(FALLBACK_USER)
         owner, group = account.pw_uid, account.pw_gid
-    if data.stat().st_uid != owner:
-        for path in (data, *data.rglob("*")):
-            os.chown(path, owner, group, follow_symlinks=False)
+    if path.stat().st_uid != owner:
+        for each in (path, *path.rglob("*")):
+            os.chown(each, owner, group, follow_symlinks=False)
 
 
 def _existing(path: Path) -> Path:

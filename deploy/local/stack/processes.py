@@ -17,6 +17,7 @@ from .part import Part
 from .ports import is_free
 
 POLL_SECONDS = 0.05
+PRIVATE_UMASK = 0o077  # what a part writes is for the user who started it
 GROUP_GONE_SECONDS = 5.0  # after SIGKILL only the kernel is left to wait for
 CLOCK_TOLERANCE_SECONDS = 0.05  # psutil derives start times from ticks of 10 ms
 
@@ -94,6 +95,7 @@ class Service:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=PRIVATE_UMASK,
             )
         try:
             self.identity = Identity.of(self._popen.pid)

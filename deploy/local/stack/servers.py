@@ -13,7 +13,7 @@ from .credentials import Credentials
 from .environment import BUCKET, DATABASE, DERIVED_BUCKET
 from .errors import StackError
 from .files import write_private
-from .layout import Layout
+from .layout import PRIVATE_FOLDER, Layout
 from .part import Part
 from .ports import LOOPBACK, Ports
 from .postgres import Cluster
@@ -51,7 +51,7 @@ def valkey(
     configuration = layout.run / "valkey.conf"
 
     def prepare() -> None:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
         # A file, not an argument: arguments are there for every user of the machine to see.
         write_private(configuration, f"requirepass {credentials.redis_password}\n")
 
@@ -95,8 +95,9 @@ def objects(
     folder = layout.data / "objects"
 
     def prepare() -> None:
+        folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
         for bucket in (BUCKET, DERIVED_BUCKET):
-            (folder / bucket).mkdir(parents=True, exist_ok=True)
+            (folder / bucket).mkdir(exist_ok=True)
 
     key = f"{credentials.r2_access_key_id},{credentials.r2_secret_access_key}"
     return Part(

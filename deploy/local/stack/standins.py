@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping
 
-from .layout import Layout
+from .layout import PRIVATE_FOLDER, Layout
 from .part import Part
 from .ports import LOOPBACK, Ports
 from .probes import all_of, answers_http
@@ -31,7 +31,7 @@ def cloudflare(
         ready=all_of(answers_http(ports.queues, "/healthz"), answers_http(ports.r2, "/healthz")),
         ports=(ports.queues, ports.r2),
         needs=("objects",),
-        prepare=lambda: (layout.data / "cloudflare").mkdir(exist_ok=True),
+        prepare=lambda: (layout.data / "cloudflare").mkdir(mode=PRIVATE_FOLDER, exist_ok=True),
     )
 
 
@@ -56,5 +56,5 @@ def embeddings(
         },
         ready=answers_http(ports.embeddings, "/healthz"),
         ports=(ports.embeddings,),
-        prepare=lambda: (layout.data / "embeddings").mkdir(exist_ok=True),
+        prepare=lambda: (layout.data / "embeddings").mkdir(mode=PRIVATE_FOLDER, exist_ok=True),
     )
