@@ -21,6 +21,7 @@ from embeddings_server.turns import Turns
 
 log = structlog.get_logger()
 
+BACKLOG = 2048  # uvicorn's default
 SHUTDOWN_SECONDS = 5  # a client of ours tries again; a stack that stops should stop
 
 
@@ -50,6 +51,7 @@ def main() -> None:
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
     )
+    listener.listen(BACKLOG)  # before it is announced: who reads the line below may connect
     host, port = listener.getsockname()[:2]
     log.info("model.ready", mode=settings.mode, model=model.name, description=model.description)
     log.info("server.listening", host=host, port=port)

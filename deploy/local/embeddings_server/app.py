@@ -184,7 +184,7 @@ class EmbeddingsApp:
                 model_dimensions=self._model.dimensions,
                 limits=limits,
             )
-            faults.refuse_base64_if_switched(self._board, request)
+            faults.refuse_if_switched(self._board, request)
             inputs = await asyncio.to_thread(self._model.read, request.texts)
             check_tokens([read.tokens for read in inputs], limits)
         except ApiError as refused:

@@ -44,9 +44,11 @@ async def before_work(board: SwitchBoard) -> None:
         raise ServerFailed("The server had an error while processing your request.")
 
 
-def refuse_base64_if_switched(board: SwitchBoard, request: EmbeddingRequest) -> None:
+def refuse_if_switched(board: SwitchBoard, request: EmbeddingRequest) -> None:
     if board.switches.base64_rejected and request.encoding_format == "base64":
         raise InvalidRequest("base64 encoding is not currently supported", param="encoding_format")
+    if board.switches.inputs_refused:
+        raise InvalidRequest("This model does not support embeddings.")
 
 
 def as_switched(board: SwitchBoard, refused: ApiError) -> ApiError:

@@ -45,12 +45,18 @@ def _in_order(items: Sequence[Embedding]) -> list[Embedding]:
 
 def _check(vector: object, dimensions: int) -> None:
     # The SDK leaves a string when floats were asked for and base64 came.
-    if not isinstance(vector, list) or not all(isinstance(value, float | int) for value in vector):
+    if not isinstance(vector, list) or not vector:
         raise EmbedderAnswerInvalid("The embedding endpoint's answer is not made of numbers.")
-    if len(vector) != dimensions or not vector:
+    if len(vector) != dimensions:
         raise EmbedderAnswerInvalid(
             f"The embedding endpoint gave {len(vector)} dimensions instead of {dimensions}."
         )
-    length_squared = sum(map(mul, vector, vector))
-    if not math.isfinite(length_squared) or length_squared == 0:
+    try:
+        length_squared = sum(map(mul, vector, vector))
+        is_direction = math.isfinite(length_squared) and length_squared > 0
+    except TypeError as error:
+        raise EmbedderAnswerInvalid(
+            "The embedding endpoint's answer is not made of numbers."
+        ) from error
+    if not is_direction:
         raise EmbedderAnswerInvalid("The embedding endpoint gave a vector that is no direction.")

@@ -1,0 +1,198 @@
+"""Jobs share calls, in turns, and a failure finds its owner."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from pydantic import SecretStr
+
+from pipeline.embed.batcher import HOLD, Batcher
+from pipeline.embed.client import Embedder
+from pipeline.embed.errors import EmbedderRateLimited, EmbeddingInputRejected
+from pipeline.embed.model import EmbeddingModel
+from support.embeddings import KEY, EmbeddingsServer, embeddings_server
+
+
+@pytest.fixture
+async def batcher(embedder: Embedder) -> AsyncIterator[Batcher]:
+    batcher = Batcher(embedder)
+    yield batcher
+    await batcher.aclose()
+
+
+def texts_of(job: str, count: int) -> list[str]:
+    return [f"{job} passage {number}" for number in range(count)]
+
+
+async def requests_of(server: EmbeddingsServer) -> int:
+    return (await server.counters())["requests"]
+
+
+async def test_documents_of_the_same_moment_share_one_call(
+    server: EmbeddingsServer, embedder: Embedder, batcher: Batcher
+) -> None:
+    before = await requests_of(server)
+
+    shares = await asyncio.gather(
+        *(batcher.embed(job, texts_of(job, 5)) for job in ("a", "b", "c"))
+    )
+
+    alone = [await embedder.embed_passages(texts_of(job, 5)) for job in ("a", "b", "c")]
+    assert [share.vectors for share in shares] == [batch.vectors for batch in alone]
+    assert await requests_of(server) - before == 1 + 3
+
+
+async def test_the_shares_of_a_call_add_up_to_its_usage(
+    server: EmbeddingsServer, batcher: Batcher
+) -> None:
+    before = await server.counters()
+
+    shares = await asyncio.gather(
+        batcher.embed("a", ["a few words"]),
+        batcher.embed("b", ["many more words than that " * 20] * 7),
+        batcher.embed("c", texts_of("c", 3)),
+    )
+
+    after = await server.counters()
+    assert sum(share.tokens for share in shares) == after["tokens"] - before["tokens"]
+    assert 0 < shares[0].tokens < shares[2].tokens < shares[1].tokens
+
+
+async def test_a_lone_document_leaves_at_once(
+    server: EmbeddingsServer, model: EmbeddingModel
+) -> None:
+    async with Embedder(model) as embedder:
+        batcher = Batcher(embedder)
+        await batcher.embed("warm", ["connection"])
+        took = []
+        for number in range(10):
+            started = time.monotonic()
+            await batcher.embed("job", [f"text {number}"])
+            took.append(time.monotonic() - started)
+
+    assert min(took) < HOLD.total_seconds()
+
+
+async def test_a_document_behind_a_slow_call_waits_for_neighbours_but_not_for_the_call(
+    server: EmbeddingsServer, batcher: Batcher
+) -> None:
+    await server.switch(slow_share=1, slow_ms=1_000, faults_left=1)
+    before = await requests_of(server)
+
+    slow = asyncio.create_task(batcher.embed("slow", ["text"]))
+    while await requests_of(server) == before:  # noqa: ASYNC110 - the server counts elsewhere
+        await asyncio.sleep(0)
+    others = await asyncio.gather(batcher.embed("a", ["one"]), batcher.embed("b", ["two"]))
+
+    assert not slow.done()
+    assert [len(share.vectors) for share in others] == [1, 1]
+    await slow
+    assert await requests_of(server) - before == 2
+
+
+async def test_a_job_with_thousands_of_texts_does_not_hold_up_one_with_a_single_text(
+    server: EmbeddingsServer, embedder: Embedder
+) -> None:
+    await server.switch(latency_ms=20)
+    batcher = Batcher(embedder, concurrent_calls=1)
+
+    large = asyncio.create_task(batcher.embed("large", texts_of("large", 2_000)))
+    await asyncio.sleep(0.05)
+    small = await batcher.embed("small", ["text"])
+
+    assert len(small.vectors) == 1
+    assert not large.done()
+    assert len((await large).vectors) == 2_000
+
+
+async def test_no_more_calls_are_under_way_than_allowed_nor_more_inputs_in_one() -> None:
+    async with embeddings_server({"MODE": "synthetic"}) as server:
+        await server.switch(latency_ms=30)
+        model = EmbeddingModel(server.base_url, SecretStr(KEY), "synthetic", batch_inputs=10)
+        async with Embedder(model) as embedder:
+            batcher = Batcher(embedder, concurrent_calls=2)
+
+            shares = await asyncio.gather(
+                *(batcher.embed(job, texts_of(job, 25)) for job in ("a", "b", "c"))
+            )
+
+        counters = await server.counters()
+    assert [len(share.vectors) for share in shares] == [25, 25, 25]
+    assert counters["requests"] == 8
+    assert counters["requests_in_flight_peak"] == 2
+    assert counters["largest_request_inputs"] == 10
+
+
+async def test_a_refused_text_fails_its_owner_only(
+    server: EmbeddingsServer, batcher: Batcher
+) -> None:
+    await server.switch(input_tokens_max=20)
+
+    good, bad, other = await asyncio.gather(
+        batcher.embed("good", texts_of("good", 3)),
+        batcher.embed("bad", ["fine", "fine too", "much too long " * 20]),
+        batcher.embed("other", texts_of("other", 3)),
+        return_exceptions=True,
+    )
+
+    assert isinstance(bad, EmbeddingInputRejected)
+    assert bad.index == 2
+    assert not isinstance(good, BaseException)
+    assert not isinstance(other, BaseException)
+    assert len(good.vectors) == len(other.vectors) == 3
+
+
+async def test_a_failed_call_fails_all_that_it_carried_and_nothing_after(
+    server: EmbeddingsServer, batcher: Batcher
+) -> None:
+    await server.switch(rate_limited_share=1, faults_left=1)
+
+    failed = await asyncio.gather(
+        batcher.embed("a", ["one"]), batcher.embed("b", ["two"]), return_exceptions=True
+    )
+    after = await batcher.embed("a", ["one"])
+
+    assert [type(error) for error in failed] == [EmbedderRateLimited] * 2
+    assert len(after.vectors) == 1
+
+
+async def test_a_cancelled_job_loses_its_share_and_its_neighbour_keeps_its_own(
+    server: EmbeddingsServer, batcher: Batcher
+) -> None:
+    await server.switch(latency_ms=100)
+
+    cancelled = asyncio.create_task(batcher.embed("cancelled", texts_of("cancelled", 3)))
+    neighbour = asyncio.create_task(batcher.embed("neighbour", texts_of("neighbour", 3)))
+    await asyncio.sleep(0.05)
+    cancelled.cancel()
+    share = await neighbour
+
+    assert len(share.vectors) == 3
+    assert cancelled.cancelled()
+
+
+async def test_texts_of_a_cancelled_job_that_have_not_left_are_not_sent(
+    server: EmbeddingsServer, embedder: Embedder
+) -> None:
+    await server.switch(latency_ms=50)
+    before = await server.counters()
+    batcher = Batcher(embedder, concurrent_calls=1)
+
+    job = asyncio.create_task(batcher.embed("job", texts_of("job", 1_000)))
+    await asyncio.sleep(0.06)
+    job.cancel()
+    await batcher.embed("after", ["text"])
+
+    assert (await server.counters())["inputs"] - before["inputs"] <= 301
+
+
+async def test_closing_cancels_those_who_wait(server: EmbeddingsServer, batcher: Batcher) -> None:
+    await server.switch(latency_ms=30_000)
+    waiting = [asyncio.create_task(batcher.embed(job, texts_of(job, 300))) for job in ("a", "b")]
+    await asyncio.sleep(0.05)
+
+    await batcher.aclose()
+    await asyncio.wait(waiting, timeout=5)
+
+    assert all(task.cancelled() for task in waiting)
