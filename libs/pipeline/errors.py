@@ -67,6 +67,12 @@ class Interrupted(PipelineError):
     code = "interrupted"
 
 
+class RemovalsHeld(PipelineError):
+    """Too many objects vanished at once without anybody asking; a person should look first."""
+
+    code = "removals_held"
+
+
 # What a document can be, or do, that no retry mends.
 
 

@@ -5,10 +5,21 @@ Names that users know stay as they are (`R2_…`, `CF_…`, `OPENAI_…`); ours 
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _seconds(value: object) -> object:
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value  # an ISO 8601 duration, perhaps
+
+
+# A duration that the environment gives as a plain number of seconds.
+Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0))]
 
 
 class Settings(BaseSettings):
@@ -74,7 +85,7 @@ class EmbeddingSettings(Settings):
     embedding_concurrency: int = Field(
         4, ge=1, le=64, validation_alias="SLUICE_EMBEDDING_CONCURRENCY"
     )
-    embedding_timeout: timedelta = Field(
+    embedding_timeout: Seconds = Field(
         timedelta(seconds=60), validation_alias="SLUICE_EMBEDDING_TIMEOUT_SECONDS"
     )
     price_per_million_tokens: Decimal | None = Field(
@@ -115,5 +126,5 @@ def _variable(kind: type[Settings], location: tuple[Any, ...]) -> str:
     field = kind.model_fields.get(name)
     alias = field.validation_alias if field is not None else None
     if isinstance(alias, AliasChoices):
-        alias = alias.choices[0]  # type: ignore[assignment]  # ours are plain names
+        alias = alias.choices[0]
     return str(alias or name)

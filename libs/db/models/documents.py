@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import ForeignKey, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, CreatedAt, Key
@@ -36,7 +36,8 @@ class Document(Base):
     id: Mapped[Key]
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"))
     dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"))
-    object_key: Mapped[str] = mapped_column(unique=True)
+    # Ordered by bytes, as the object store lists keys: the audit walks both side by side.
+    object_key: Mapped[str] = mapped_column(Text(collation="C"), unique=True)
     file_name: Mapped[str]
     content_type: Mapped[str | None]
 

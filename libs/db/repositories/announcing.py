@@ -113,7 +113,7 @@ class AnnouncingRepository:
             .where(Job.status == Status.PROCESSING)
             .group_by(Job.tenant_id)
         )
-        return {tenant_id: count for tenant_id, count in rows}
+        return {row[0]: row[1] for row in rows}
 
     async def mark(self, job_ids: list[UUID]) -> None:
         """Note that these are being announced now."""
@@ -123,23 +123,6 @@ class AnnouncingRepository:
             .values(announced_at=func.now())
             .execution_options(synchronize_session=False)
         )
-
-    async def next_due_in(self) -> timedelta | None:
-        """How long until the next queued job or lease comes due; None if nothing is in sight."""
-        moment = await self._session.scalar(
-            select(
-                func.least(
-                    select(func.min(Job.run_after))
-                    .where(Job.status == Status.QUEUED, Job.run_after > func.now())
-                    .scalar_subquery(),
-                    select(func.min(Job.lease_until))
-                    .where(Job.status == Status.PROCESSING)
-                    .scalar_subquery(),
-                )
-                - func.now()
-            )
-        )
-        return moment
 
     async def backlog(self) -> dict[str, float]:
         """Jobs by status that are unfinished, and the age in seconds of the oldest due one."""

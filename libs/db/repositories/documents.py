@@ -81,8 +81,8 @@ class DocumentRepository:
 
     async def begin_generation(
         self, claim: Claim, *, etag: str, size: int, content_type: str | None, fingerprint: str
-    ) -> int:
-        """The generation to write for this version: the one an earlier attempt began, or a new one.
+    ) -> tuple[int, bool]:
+        """The generation to write for this version, and whether an earlier attempt began it.
 
         Raises:
             FenceRaised: the claim is no longer the job's.
@@ -99,7 +99,7 @@ class DocumentRepository:
         if not begun:
             document.generation += 1
             document.building_etag, document.building_fingerprint = etag, fingerprint
-        return document.generation
+        return document.generation, begun
 
     async def switch(self, claim: Claim, built: Built, *, purge_delay: timedelta) -> None:
         """Make a generation the one that search shows; the older ones may be purged after a while.
@@ -182,13 +182,17 @@ class DocumentRepository:
         )
         return removed or 0, total or 0
 
-    async def live_generations(self, document_ids: set[UUID]) -> dict[UUID, int]:
-        """The generation that search may show of each document; absent: none, or it was deleted."""
+    async def live_generations(
+        self, document_ids: set[UUID], *, dataset_id: UUID
+    ) -> dict[UUID, int]:
+        """The generation that search may show of each document; absent: none, it was deleted, or
+        it is not the dataset's."""
         rows = await self._session.execute(
             select(Document.id, Document.live_generation)
             .join(Dataset, Dataset.id == Document.dataset_id)
             .where(
                 Document.id.in_(document_ids),
+                Document.dataset_id == dataset_id,
                 Document.live_generation.is_not(None),
                 Document.deleted_at.is_(None),
                 Dataset.deleted_at.is_(None),

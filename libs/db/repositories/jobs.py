@@ -6,6 +6,7 @@ job, or that it was cancelled: `FenceRaised`, and the whole transaction goes.
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.errors import FenceRaised
-from db.models import Attempt, Document, Event, Job, Outcome, Status, WaitingFor
+from db.models import Attempt, Document, Event, Job, Outcome, Status, Usage, WaitingFor
 from db.repositories.changes import ring
 
 
@@ -38,6 +39,8 @@ class AttemptTally:
     tokens: int = 0
     chunks_embedded: int = 0
     chunks_reused: int = 0
+    model: str | None = None  # what the tokens were paid for
+    cost: Decimal | None = None  # US dollars; None: no price is configured
     stage_seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -286,6 +289,20 @@ class JobRepository:
             )
             .execution_options(synchronize_session=False)
         )
+
+        if tally.tokens and tally.model:
+            # However the attempt ended, its tokens are paid.
+            self._session.add(
+                Usage(
+                    tenant_id=claim.tenant_id,
+                    dataset_id=claim.dataset_id,
+                    document_id=claim.document_id,
+                    job_id=claim.job_id,
+                    model=tally.model,
+                    tokens=tally.tokens,
+                    cost=tally.cost,
+                )
+            )
 
     def _record(self, claim: Claim, kind: str, data: dict[str, Any]) -> None:
         self._session.add(

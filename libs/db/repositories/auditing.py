@@ -1,0 +1,93 @@
+"""What the audit compares the bucket and the index with."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.models import Document, Job, Status
+from db.repositories.changes import UNFINISHED
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A document as Postgres has it. `judged_etag`: the version on which its last job gave up."""
+
+    document_id: UUID
+    object_key: str
+    live_etag: str | None
+    live_generation: int | None
+    building_generation: int | None
+    chunk_count: int
+    busy: bool
+    judged_etag: str | None
+
+
+class AuditRepository:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def known_by_key(self, keys: Collection[str]) -> dict[str, Known]:
+        rows = await self._known(Document.object_key.in_(keys))
+        return {known.object_key: known for known in rows}
+
+    async def known_by_id(self, ids: Collection[UUID]) -> dict[UUID, Known]:
+        rows = await self._known(Document.id.in_(ids))
+        return {known.document_id: known for known in rows}
+
+    async def live_keys(
+        self, *, after: str, until: str | None, limit: int
+    ) -> list[tuple[UUID, str]]:
+        """Dataset and key of the searchable documents in (after, until], in the order of bytes."""
+        query = (
+            select(Document.dataset_id, Document.object_key)
+            .where(Document.object_key > after, Document.live_generation.is_not(None))
+            .order_by(Document.object_key)
+            .limit(limit)
+        )
+        if until is not None:
+            query = query.where(Document.object_key <= until)
+        return [(row[0], row[1]) for row in await self._session.execute(query)]
+
+    async def rebuild(self, document_id: UUID, generation: int) -> None:
+        """Make the next job write this live generation anew, as another one."""
+        await self._session.execute(
+            update(Document)
+            .where(Document.id == document_id, Document.live_generation == generation)
+            .values(live_fingerprint=None)
+        )
+
+    async def purge(self, document_ids: Collection[UUID]) -> None:
+        """Ask the upkeep to delete the older generations of these documents."""
+        await self._session.execute(
+            update(Document).where(Document.id.in_(document_ids)).values(purge_after=func.now())
+        )
+
+    async def _known(self, condition: object) -> list[Known]:
+        latest = (
+            select(Job.status)
+            .where(Job.document_id == Document.id)
+            .order_by(Job.id.desc())
+            .limit(1)
+            .lateral("latest")
+        )
+        rows = await self._session.execute(
+            select(Document, latest.c.status)
+            .outerjoin(latest, latest.c.status.is_not(None))
+            .where(condition)  # type: ignore[arg-type]  # a column expression
+        )
+        return [
+            Known(
+                document_id=document.id,
+                object_key=document.object_key,
+                live_etag=document.live_etag,
+                live_generation=document.live_generation,
+                building_generation=document.generation if document.building_etag else None,
+                chunk_count=document.chunk_count,
+                busy=status in UNFINISHED,
+                judged_etag=document.etag if status in (Status.FAILED, Status.CANCELLED) else None,
+            )
+            for document, status in rows
+        ]

@@ -1,0 +1,74 @@
+"""Documents as clients see them: what is searchable, and the state of the latest job, in one row.
+
+The latest job is the unfinished one or, if there is none, the one that finished last.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, true
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from db.errors import DocumentNotFound
+from db.models import Dataset, Document, Job
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRow:
+    """A document and its latest job; no job has been made before anything arrived."""
+
+    document: Document
+    job: Job | None
+
+
+class DocumentViewRepository:
+    """Everything here is scoped to a tenant; deleted and removed documents do not exist."""
+
+    def __init__(self, session: AsyncSession, tenant_id: UUID) -> None:
+        self._session = session
+        self._tenant_id = tenant_id
+
+    async def get(self, dataset_id: UUID, document_id: UUID) -> DocumentRow:
+        """
+        Raises:
+            DocumentNotFound: the dataset has no such document, or it was deleted.
+        """
+        rows = await self._session.execute(
+            self._visible(dataset_id).where(Document.id == document_id)
+        )
+        row = rows.one_or_none()
+        if row is None:
+            raise DocumentNotFound(document_id)
+        return DocumentRow(*row)
+
+    async def page(self, dataset_id: UUID, *, before: UUID | None, limit: int) -> list[DocumentRow]:
+        """The newest documents first; `before` is the last id of the page before."""
+        query = self._visible(dataset_id).order_by(Document.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(Document.id < before)
+        return [DocumentRow(*row) for row in await self._session.execute(query)]
+
+    def _visible(self, dataset_id: UUID) -> Any:
+        latest = aliased(
+            Job,
+            select(Job)
+            .where(Job.document_id == Document.id)
+            # Postgres puts NULL first in a descending order: the unfinished job.
+            .order_by(Job.finished_at.desc(), Job.id.desc())
+            .limit(1)
+            .lateral("latest"),
+        )
+        return (
+            select(Document, latest)
+            .join(Dataset, Dataset.id == Document.dataset_id)
+            .outerjoin(latest, true())
+            .where(
+                Document.dataset_id == dataset_id,
+                Document.tenant_id == self._tenant_id,
+                Document.deleted_at.is_(None),
+                Document.removed_at.is_(None),
+                Dataset.deleted_at.is_(None),
+            )
+        )

@@ -1,0 +1,90 @@
+"""Jobs and their attempts as clients see them: filtered, newest first."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.errors import JobNotFound
+from db.models import Attempt, Dataset, Document, Job, Status
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """What a list of jobs is narrowed by; None leaves a thing open."""
+
+    status: Status | None = None
+    dataset_id: UUID | None = None
+    document_id: UUID | None = None
+    error_code: str | None = None
+    stage: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job and the document that it is about."""
+
+    job: Job
+    file_name: str
+    object_key: str
+
+
+class JobHistoryRepository:
+    """Everything here is scoped to a tenant; jobs of deleted datasets do not exist."""
+
+    def __init__(self, session: AsyncSession, tenant_id: UUID) -> None:
+        self._session = session
+        self._tenant_id = tenant_id
+
+    async def get(self, job_id: UUID) -> JobRow:
+        """
+        Raises:
+            JobNotFound: the tenant has no such job, or its dataset was deleted.
+        """
+        row = (await self._session.execute(self._visible().where(Job.id == job_id))).one_or_none()
+        if row is None:
+            raise JobNotFound(job_id)
+        return JobRow(*row)
+
+    async def of_ids(self, job_ids: list[UUID]) -> list[JobRow]:
+        """These jobs, oldest first."""
+        query = self._visible().where(Job.id.in_(job_ids)).order_by(Job.id)
+        return [JobRow(*row) for row in await self._session.execute(query)]
+
+    async def page(self, wanted: JobFilter, *, before: UUID | None, limit: int) -> list[JobRow]:
+        """The newest jobs first; `before` is the last id of the page before."""
+        query = self._visible().order_by(Job.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(Job.id < before)
+        if wanted.status is not None:
+            query = query.where(Job.status == wanted.status)
+        if wanted.dataset_id is not None:
+            query = query.where(Job.dataset_id == wanted.dataset_id)
+        if wanted.document_id is not None:
+            query = query.where(Job.document_id == wanted.document_id)
+        if wanted.error_code is not None:
+            query = query.where(Job.error_code == wanted.error_code)
+        if wanted.stage is not None:
+            query = query.where(Job.stage == wanted.stage)
+        return [JobRow(*row) for row in await self._session.execute(query)]
+
+    async def attempts(self, job_id: UUID, *, before: UUID | None, limit: int) -> list[Attempt]:
+        """The latest attempts of a job that the caller has seen to be the tenant's."""
+        query = (
+            select(Attempt).where(Attempt.job_id == job_id).order_by(Attempt.id.desc()).limit(limit)
+        )
+        if before is not None:
+            query = query.where(Attempt.id < before)
+        return list(await self._session.scalars(query))
+
+    def _visible(self) -> Any:
+        return (
+            select(Job, Document.file_name, Document.object_key)
+            .join(Document, Document.id == Job.document_id)
+            .join(Dataset, Dataset.id == Job.dataset_id)
+            .where(Job.tenant_id == self._tenant_id, Dataset.deleted_at.is_(None))
+            # A repository's reader sees the rows as they are, not as this session knew them.
+            .execution_options(populate_existing=True)
+        )

@@ -1,0 +1,57 @@
+"""One attempt at a job: its lease, its limits and what it has done so far."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import structlog
+
+from db.repositories.documents import Target
+from db.repositories.jobs import AttemptTally, Claim
+from pipeline.errors import Interrupted
+from pipeline.lease import Lease
+from pipeline.policy import Policy
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    lease: Lease
+    target: Target
+    policy: Policy
+    stopping: asyncio.Event  # set when the process wants to end
+    tally: AttemptTally = field(default_factory=AttemptTally)
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def claim(self) -> Claim:
+        return self.lease.claim
+
+    def check(self) -> None:
+        """Call between steps, and before anything that others can see.
+
+        Raises:
+            LeaseLost: the job is cancelled or somebody else's.
+            Interrupted: the process stops, or the soft limit passed after some progress: what was
+                stored stays, and the next attempt goes on from there.
+        """
+        self.lease.check()
+        if self.stopping.is_set():
+            raise Interrupted("The worker is stopping.")
+        elapsed = time.monotonic() - self.began
+        progressed = self.tally.chunks_embedded + self.tally.chunks_reused > 0
+        if progressed and elapsed > self.policy.soft_limit.total_seconds():
+            raise Interrupted("The soft time limit of an attempt passed.")
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count the seconds spent in a stage; stages that overlap each count their own."""
+        self.tally.stage = name
+        began = time.monotonic()
+        with structlog.contextvars.bound_contextvars(stage=name):
+            try:
+                yield
+            finally:
+                spent = self.tally.stage_seconds
+                spent[name] = round(spent.get(name, 0.0) + time.monotonic() - began, 3)

@@ -1,0 +1,184 @@
+"""What a search may be narrowed by: a closed grammar, from JSON to a Milvus expression.
+
+    {"page": {"gte": 2, "lte": 9}, "file_name": {"in": ["a.pdf", "b.pdf"]}, "heading": "Results"}
+
+Fields are joined by AND, so are the operators of one field; a bare value means `eq`. Nothing of
+the caller reaches the expression but escaped literals. Tenant and dataset are no fields here:
+the store puts them around every expression itself.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+CONDITIONS_MAX = 16  # more than every field and operator once over makes sense of
+VALUES_MAX = 100  # literals of one `in`: keeps the expression far below Milvus's limit
+VALUE_CHARS_MAX = 1_024  # the longest name a row holds
+NUMBER_MAX = 2**63 - 1  # INT64
+
+
+class FilterError(ValueError):
+    """The filter does not follow the grammar; `field` names the part that does not."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+
+
+class Operator(StrEnum):
+    EQUALS = "eq"
+    IN = "in"
+    PREFIX = "prefix"
+    FROM = "gte"
+    TO = "lte"
+
+
+TEXT_OPERATORS = frozenset({Operator.EQUALS, Operator.IN, Operator.PREFIX})
+NAME_OPERATORS = frozenset({Operator.EQUALS, Operator.IN})
+NUMBER_OPERATORS = frozenset({Operator.EQUALS, Operator.IN, Operator.FROM, Operator.TO})
+# What would end a literal, or break it off; every other character stands for itself.
+ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"})
+COMPARISONS = {Operator.EQUALS: "==", Operator.FROM: ">=", Operator.TO: "<="}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A name of the grammar: the column behind it and what may be asked of it."""
+
+    column: str
+    operators: frozenset[Operator]
+    is_number: bool = False
+    is_list: bool = False
+
+
+FIELDS: Mapping[str, Field] = {
+    "file_name": Field("file_name", TEXT_OPERATORS),
+    "document_id": Field("document", NAME_OPERATORS),
+    "sheet": Field("sheet", NAME_OPERATORS),
+    "heading": Field("heading_path", NAME_OPERATORS, is_list=True),
+    "page": Field("page", NUMBER_OPERATORS, is_number=True),
+    "line": Field("line", NUMBER_OPERATORS, is_number=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One comparison. `values` holds one value but for `in`."""
+
+    field: Field
+    operator: Operator
+    values: tuple[str, ...] | tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Conditions that must all hold; none means everything."""
+
+    conditions: tuple[Condition, ...] = ()
+
+
+def parse(raw: object) -> Filter:
+    """The filter in a request's JSON value (None: no filter). FilterError names what is wrong."""
+    if raw is None:
+        return Filter()
+    if not isinstance(raw, Mapping):
+        raise FilterError("filter", "must be an object of fields")
+    conditions: list[Condition] = []
+    for name, value in raw.items():
+        field = FIELDS.get(name)
+        if field is None:
+            raise FilterError(str(name), f"unknown field; known are {', '.join(FIELDS)}")
+        operators = value if isinstance(value, Mapping) else {Operator.EQUALS.value: value}
+        if not operators:
+            raise FilterError(name, "needs an operator")
+        conditions += [_condition(name, field, key, given) for key, given in operators.items()]
+    if len(conditions) > CONDITIONS_MAX:
+        raise FilterError("filter", f"has more than {CONDITIONS_MAX} conditions")
+    return Filter(tuple(conditions))
+
+
+def compile_filter(wanted: Filter) -> str:
+    """The Milvus expression of a filter; empty for no conditions."""
+    return " and ".join(f"({_compile(condition)})" for condition in wanted.conditions)
+
+
+def quote(text: str) -> str:
+    """A string literal of Milvus's expression language that holds exactly this text."""
+    return f'"{text.translate(ESCAPES)}"'
+
+
+def one_of(column: str, values: Sequence[str]) -> str:
+    """The clause that a column has one of these values."""
+    return f"{column} in [{', '.join(quote(value) for value in values)}]"
+
+
+def _condition(name: str, field: Field, key: object, given: object) -> Condition:
+    allowed = ", ".join(sorted(field.operators))
+    if not isinstance(key, str) or key not in field.operators:
+        raise FilterError(name, f"unknown operator {key!r}; allowed are {allowed}")
+    operator = Operator(key)
+    if operator is not Operator.IN:
+        values: Sequence[object] = [given]
+    elif isinstance(given, list | tuple) and 0 < len(given) <= VALUES_MAX:
+        values = given
+    else:
+        raise FilterError(name, f"`in` takes a list of 1 to {VALUES_MAX} values")
+    if field.is_number:
+        return Condition(field, operator, tuple(_number(name, value) for value in values))
+    return Condition(field, operator, tuple(_text(name, value) for value in values))
+
+
+def _number(name: str, value: object) -> int:
+    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
+        value = int(value)  # JSON does not tell 2 from 2.0
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise FilterError(name, "takes whole numbers")
+    if not 0 < value <= NUMBER_MAX:
+        raise FilterError(name, "counts from 1")
+    return value
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise FilterError(name, "takes text that is not empty")
+    if len(value) > VALUE_CHARS_MAX:
+        raise FilterError(name, f"is longer than {VALUE_CHARS_MAX} characters")
+    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise FilterError(name, "holds a character that no stored text has")
+    return value
+
+
+def _compile(condition: Condition) -> str:
+    column = condition.field.column
+    literals = [quote(v) if isinstance(v, str) else str(v) for v in condition.values]
+    if condition.field.is_list:
+        return f"array_contains_any({column}, [{', '.join(literals)}])"
+    match condition.operator:
+        case Operator.IN:
+            return f"{column} in [{', '.join(literals)}]"
+        case Operator.PREFIX:
+            return _prefix(column, str(condition.values[0]))
+        case operator:
+            clause = f"{column} {COMPARISONS[operator]} {literals[0]}"
+            # Zero stands for "no page"; it must not pass as a small one.
+            return f"{column} >= 1 and {clause}" if operator is Operator.TO else clause
+
+
+def _prefix(column: str, prefix: str) -> str:
+    # A range instead of LIKE: how LIKE escapes its wildcards differs between servers.
+    clause = f"{column} >= {quote(prefix)}"
+    beyond = _successor(prefix)
+    return clause if beyond is None else f"{clause} and {column} < {quote(beyond)}"
+
+
+def _successor(prefix: str) -> str | None:
+    """The least text above every text that starts so, in code point order, which is also UTF-8's;
+    None if there is none."""
+    stem = prefix.rstrip("\U0010ffff")
+    if not stem:
+        return None
+    following = ord(stem[-1]) + 1
+    if following == 0xD800:
+        following = 0xE000  # surrogates are no characters
+    return stem[:-1] + chr(following)

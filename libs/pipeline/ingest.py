@@ -1,0 +1,223 @@
+"""Blocks to rows, as a stream: the first batch is embedded while the rest is still being parsed.
+
+One task reads blocks and cuts chunks, a few others embed and store batches; a short queue between
+them keeps memory flat whatever the size of the file.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from db.repositories.documents import Built
+from pipeline.analysis import analyse
+from pipeline.attempt import Attempt
+from pipeline.chunk import ChunkSettings, chunker_for
+from pipeline.document import Block, Chunk
+from pipeline.errors import Dependency, DependencyError, PipelineError, TooManyChunks
+from pipeline.fingerprint import content_hash
+from pipeline.progress import Progress
+from pipeline.store.rows import Row
+from pipeline.text import DocumentText
+from pipeline.tools import Tools
+
+BATCHES_WAITING = 2
+# Enough to hide the store's time behind the embedder's; more would only hold more memory.
+BATCHES_AT_WORK = 3
+
+
+class RowsMissing(DependencyError):
+    """The store counts other rows than were written; the next attempt writes what is missing."""
+
+    code = "rows_missing"
+
+
+class Ingestion:
+    """Writes one generation of a document."""
+
+    def __init__(self, tools: Tools, attempt: Attempt, *, generation: int, resumed: bool) -> None:
+        self._tools = tools
+        self._attempt = attempt
+        self._generation = generation
+        self._resumed = resumed
+        self._present: set[int] = set()
+        self._progress = Progress(tools.sessions, attempt)
+        self._batches: asyncio.Queue[list[Chunk] | None] = asyncio.Queue(BATCHES_WAITING)
+        self._chunks = 0
+        self._characters = 0
+
+    async def run(self, text: DocumentText, *, etag: str, fingerprint: str) -> Built:
+        """Write all rows of the generation and count them.
+
+        Raises:
+            PipelineError: whatever stage failed; rows already written stay for the next attempt.
+        """
+        target, space = self._attempt.target, self._tools.model.space
+        if self._resumed:
+            self._present = await self._tools.vectors.present_ordinals(
+                space,
+                dataset=str(target.dataset_id),
+                document=str(target.document_id),
+                generation=self._generation,
+            )
+        await self._stream(text)
+        await self._verify()
+        summary = text.summary
+        return Built(
+            generation=self._generation,
+            etag=etag,
+            fingerprint=fingerprint,
+            space=space,
+            chunk_count=self._chunks,
+            page_count=summary.page_count,
+            character_count=summary.char_count,
+            media_type=summary.media_type,
+            warnings=summary.warnings,
+        )
+
+    async def _stream(self, text: DocumentText) -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._cut(text))
+                for _ in range(BATCHES_AT_WORK):
+                    tasks.create_task(self._work())
+        except BaseExceptionGroup as group:
+            raise _first(group) from group
+
+    async def _cut(self, text: DocumentText) -> None:
+        """Read blocks, cut chunks, and queue them in batches."""
+        target = self._attempt.target
+        chunker = chunker_for(
+            ChunkSettings(
+                strategy=target.chunk_strategy,
+                size=target.chunk_size,
+                overlap=target.chunk_overlap,
+            )
+        )
+
+        def feed(blocks: list[Block]) -> list[Chunk]:
+            return [chunk for block in blocks for chunk in chunker.feed(block)]
+
+        waiting: list[Chunk] = []
+        size = self._tools.model.batch_inputs
+        async for blocks in text.blocks():
+            self._characters += sum(len(block.text) for block in blocks)
+            waiting += await asyncio.to_thread(feed, blocks)
+            while len(waiting) >= size:
+                await self._queue(waiting[:size])
+                waiting = waiting[size:]
+        waiting += await asyncio.to_thread(lambda: list(chunker.finish()))
+        for start in range(0, len(waiting), size):
+            await self._queue(waiting[start : start + size])
+        self._progress.total = self._chunks
+        for _ in range(BATCHES_AT_WORK):
+            await self._batches.put(None)
+
+    async def _queue(self, batch: list[Chunk]) -> None:
+        self._chunks += len(batch)
+        if self._chunks > self._attempt.policy.chunks_max:
+            raise TooManyChunks(
+                f"The document has more than {self._attempt.policy.chunks_max} chunks; split it."
+            )
+        await self._batches.put(batch)
+
+    async def _work(self) -> None:
+        while (batch := await self._batches.get()) is not None:
+            self._attempt.check()
+            new = [chunk for chunk in batch if chunk.ordinal not in self._present]
+            self._attempt.tally.chunks_reused += len(batch) - len(new)
+            if new:
+                await self._store(new)
+            await self._progress.advance(len(batch))
+
+    async def _store(self, chunks: Sequence[Chunk]) -> None:
+        prefix = self._tools.model.passage_prefix
+        hashes = [content_hash(prefix + chunk.text) for chunk in chunks]
+        vectors = await self._vectors(dict(zip(hashes, (c.text for c in chunks), strict=True)))
+        rows = await asyncio.to_thread(self._rows, chunks, hashes, vectors)
+        self._attempt.check()
+        with self._attempt.stage("store"):
+            await self._tools.vectors.write(self._tools.model.space, rows)
+
+    async def _vectors(self, texts: dict[str, str]) -> dict[str, Sequence[float]]:
+        """The vector of each text, by content hash: from the old rows, or embedded."""
+        target, tally, model = self._attempt.target, self._attempt.tally, self._tools.model
+        vectors: dict[str, Sequence[float]] = {}
+        if target.live_generation is not None and target.live_space == model.space:
+            vectors.update(
+                await self._tools.vectors.vectors_by_hash(
+                    model.space,
+                    dataset=str(target.dataset_id),
+                    document=str(target.document_id),
+                    generation=target.live_generation,
+                    hashes=list(texts),
+                )
+            )
+        tally.chunks_reused += len(vectors)
+        missing = [key for key in texts if key not in vectors]
+        if missing:
+            self._attempt.check()
+            with self._attempt.stage("embed"):
+                share = await self._tools.batcher.embed(
+                    self._attempt.claim.job_id, [texts[key] for key in missing]
+                )
+            vectors.update(zip(missing, share.vectors, strict=True))
+            tally.model = model.model
+            tally.tokens += share.tokens
+            tally.cost = model.cost_of(tally.tokens)
+            tally.chunks_embedded += len(missing)
+        return vectors
+
+    def _rows(
+        self,
+        chunks: Sequence[Chunk],
+        hashes: Sequence[str],
+        vectors: dict[str, Sequence[float]],
+    ) -> list[Row]:
+        target = self._attempt.target
+        return [
+            Row(
+                tenant=str(target.tenant_id),
+                dataset=str(target.dataset_id),
+                document=str(target.document_id),
+                generation=self._generation,
+                ordinal=chunk.ordinal,
+                dense=vectors[key],
+                text=chunk.text,
+                tokens=analyse(chunk.text),
+                content_hash=key,
+                char_start=chunk.char_start,
+                char_end=chunk.char_end,
+                file_name=target.file_name,
+                heading_path=chunk.heading_path,
+                position=chunk.position,
+            )
+            for chunk, key in zip(chunks, hashes, strict=True)
+        ]
+
+    async def _verify(self) -> None:
+        if self._chunks == 0 and not self._resumed:
+            return
+        with self._attempt.stage("verify"):
+            target = self._attempt.target
+            counted = await self._tools.vectors.count(
+                self._tools.model.space,
+                dataset=str(target.dataset_id),
+                document=str(target.document_id),
+                generation=self._generation,
+            )
+        if counted != self._chunks:
+            raise RowsMissing(
+                f"The vector store counts {counted} of {self._chunks} rows.",
+                dependency=Dependency.VECTOR_STORE,
+            )
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that ended a group of tasks; ours before what it brought about in the others."""
+    leaves = list(_leaves(group))
+    return next((leaf for leaf in leaves if isinstance(leaf, PipelineError)), leaves[0])
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+    return [error]

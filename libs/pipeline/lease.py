@@ -1,0 +1,122 @@
+"""Leases: one thread renews those of all running attempts, and tells each when it lost its own.
+
+The thread has an event loop and a connection of its own, so that neither a busy loop nor an
+exhausted pool can cost a healthy attempt its lease. An attempt trusts no renewal that it has not
+seen succeed: its deadline counts, on the monotonic clock, from before the renewal was sent.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from db.engine import Sessions
+from db.repositories.jobs import Claim, JobRepository
+from pipeline.errors import LeaseLost
+
+log = structlog.get_logger(__name__)
+
+LEASE = timedelta(seconds=30)
+RENEW_EVERY_SECONDS = 8.0  # three renewals may fail before a lease runs out
+LOOK_EVERY_SECONDS = 1.0  # how soon a cancelled attempt learns of it
+
+
+@dataclass(slots=True, eq=False)
+class Lease:
+    """The hold of one attempt on its job."""
+
+    claim: Claim
+    deadline: float  # on the monotonic clock
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def check(self) -> None:
+        """Call before anything that others can see.
+
+        Raises:
+            LeaseLost: the job is cancelled, another's, or the lease may have run out.
+        """
+        if self.lost.is_set() or time.monotonic() >= self.deadline:
+            raise LeaseLost("The lease on the job ran out, or somebody else holds it.")
+
+
+class LeaseKeeper:
+    """Renews the leases of a process. `hold` and `let_go` are called on the process's own loop."""
+
+    def __init__(self, make_sessions: Callable[[], Sessions]) -> None:
+        """`make_sessions` is called in the keeper's thread: the engine belongs to that loop."""
+        self._make_sessions = make_sessions
+        self._leases: dict[UUID, tuple[Lease, asyncio.AbstractEventLoop]] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def hold(self, claim: Claim, *, claimed_at: float) -> Lease:
+        """Begin to renew; `claimed_at` is the monotonic time before the claim was sent."""
+        lease = Lease(claim, claimed_at + LEASE.total_seconds())
+        with self._lock:
+            self._leases[claim.job_id] = (lease, asyncio.get_running_loop())
+        return lease
+
+    def let_go(self, lease: Lease) -> None:
+        with self._lock:
+            held = self._leases.get(lease.claim.job_id)
+            if held is not None and held[0] is lease:
+                del self._leases[lease.claim.job_id]
+
+    @property
+    def held_count(self) -> int:
+        return len(self._leases)
+
+    def _run(self) -> None:
+        asyncio.run(self._keep())
+
+    async def _keep(self) -> None:
+        sessions = self._make_sessions()
+        renewed_at = time.monotonic()
+        while not self._stop.is_set():
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+            with self._lock:
+                leases = dict(self._leases)
+            if not leases:
+                continue
+            renew = time.monotonic() - renewed_at >= RENEW_EVERY_SECONDS
+            sent_at = time.monotonic()
+            try:
+                async with asyncio.timeout(LEASE.total_seconds() / 3):
+                    held = await self._ask(sessions, leases, renew=renew)
+            except (SQLAlchemyError, OSError, TimeoutError) as error:
+                log.warning("lease.renewal_failed", error=type(error).__name__)
+                held = set(leases)  # not known to be lost: the deadlines decide
+            else:
+                if renew:
+                    renewed_at = sent_at
+            for job_id, (lease, loop) in leases.items():
+                if job_id not in held or time.monotonic() >= lease.deadline:
+                    loop.call_soon_threadsafe(lease.lost.set)
+                elif renewed_at == sent_at:
+                    lease.deadline = sent_at + LEASE.total_seconds()
+
+    @staticmethod
+    async def _ask(
+        sessions: Sessions,
+        leases: dict[UUID, tuple[Lease, asyncio.AbstractEventLoop]],
+        *,
+        renew: bool,
+    ) -> set[UUID]:
+        claims = {job_id: lease.claim.fence for job_id, (lease, _) in leases.items()}
+        async with sessions.begin() as session:
+            jobs = JobRepository(session)
+            return await (jobs.renew(claims, lease=LEASE) if renew else jobs.held(claims))

@@ -1,0 +1,178 @@
+"""One attempt, from the claim to the row that says how it ended."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from db.engine import Sessions
+from db.errors import FenceRaised
+from db.repositories.documents import DocumentRepository
+from db.repositories.jobs import JobRepository
+from pipeline.attempt import Attempt
+from pipeline.errors import (
+    AttemptTimeout,
+    Dependency,
+    DependencyError,
+    InternalError,
+    Interrupted,
+    LeaseLost,
+    PipelineError,
+)
+from pipeline.gate import Gate
+from pipeline.lease import LEASE, LeaseKeeper
+from pipeline.policy import Policy
+from pipeline.verdict import write_verdict
+
+log = structlog.get_logger(__name__)
+
+Process = Callable[[Attempt], Awaitable[None]]
+
+# How often the end of an attempt is written again while Postgres is away; the lease bounds it too.
+VERDICT_PAUSE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """What all attempts of a process share."""
+
+    sessions: Sessions
+    keeper: LeaseKeeper
+    policy: Policy
+    process: Process
+    worker: str
+    stopping: asyncio.Event
+    gate: Gate = field(default_factory=Gate)
+    _running: set[UUID] = field(default_factory=set)
+
+    async def run(self, job_id: UUID) -> None:
+        """Make one attempt at a job, if it is due and nobody else's.
+
+        Safe to call twice for one job: the second caller gets no claim and returns. Nothing is
+        raised for what goes wrong with the document: that is written to the job.
+        """
+        if self.stopping.is_set() or job_id in self._running:
+            return  # the announcer will ring again, or has rung twice
+        self._running.add(job_id)
+        try:
+            await self._pass_gate(job_id)
+        finally:
+            self._running.discard(job_id)
+
+    async def _pass_gate(self, job_id: UUID) -> None:
+        with structlog.contextvars.bound_contextvars(job_id=str(job_id)):
+            async with self.sessions() as session:
+                lapses = await JobRepository(session).lapses(job_id)
+            if lapses is None:
+                log.info("job.not_claimed")
+                return
+            way: AbstractAsyncContextManager[None] = (
+                self.gate.alone() if lapses else self.gate.shared()
+            )
+            async with way:
+                await self._attempt(job_id)
+
+    async def _attempt(self, job_id: UUID) -> None:
+        claimed_at = time.monotonic()
+        async with self.sessions.begin() as session:
+            claim = await JobRepository(session).claim(job_id, worker=self.worker, lease=LEASE)
+            if claim is None:
+                log.info("job.not_claimed")
+                return
+            target = await DocumentRepository(session).target(claim.document_id)
+        lease = self.keeper.hold(claim, claimed_at=claimed_at)
+        attempt = Attempt(lease, target, self.policy, self.stopping)
+        with structlog.contextvars.bound_contextvars(
+            attempt=claim.attempt,
+            dataset_id=str(claim.dataset_id),
+            tenant_id=str(claim.tenant_id),
+        ):
+            log.info("job.claimed", fence=claim.fence, tries=claim.tries)
+            try:
+                error = await self._supervise(attempt)
+                await self._conclude(attempt, error)
+            finally:
+                self.keeper.let_go(lease)
+
+    async def _supervise(self, attempt: Attempt) -> PipelineError | None:
+        """Run the stages until they end, the lease is lost, or the hard limit passes."""
+        work = asyncio.ensure_future(self.process(attempt))
+        watches = [
+            asyncio.ensure_future(attempt.lease.lost.wait()),
+            asyncio.ensure_future(self._stopped()),
+        ]
+        try:
+            await asyncio.wait(
+                [work, *watches],
+                timeout=self.policy.hard_limit.total_seconds(),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            timed_out = not work.done() and not any(watch.done() for watch in watches)
+            if not work.done():
+                work.cancel()
+                await asyncio.wait([work])
+            return self._read(attempt, work, timed_out=timed_out)
+        finally:
+            work.cancel()
+            for watch in watches:
+                watch.cancel()
+
+    async def _stopped(self) -> None:
+        """Ends when a stopping process has given its attempts enough time to end by themselves."""
+        await self.stopping.wait()
+        await asyncio.sleep(self.policy.shutdown_grace.total_seconds())
+
+    @staticmethod
+    def _read(
+        attempt: Attempt, work: asyncio.Future[None], *, timed_out: bool
+    ) -> PipelineError | None:
+        """How the stages ended, as an error of ours; None if all went well."""
+        if not work.cancelled():
+            error = work.exception()
+            return None if error is None else _ours(error)
+        if timed_out:
+            return AttemptTimeout("The document took longer than one attempt may last.")
+        if attempt.lease.lost.is_set():
+            return LeaseLost("The job was cancelled, or somebody else holds it.")
+        return Interrupted("The worker stopped before the attempt ended.")
+
+    async def _conclude(self, attempt: Attempt, error: PipelineError | None) -> None:
+        """Write how the attempt ended, trying again while Postgres is away and the lease holds."""
+        if error is None:
+            return  # written together with the switch
+        while True:
+            try:
+                attempt.lease.check()
+                async with self.sessions.begin() as session:
+                    await write_verdict(session, attempt, error)
+            except (LeaseLost, FenceRaised):
+                log.info("job.lease_lost", error_code=error.code)
+                return
+            except (SQLAlchemyError, OSError) as failure:
+                log.warning("job.verdict_failed", error=type(failure).__name__)
+                await asyncio.sleep(VERDICT_PAUSE_SECONDS)
+            else:
+                return
+
+
+def _ours(error: BaseException) -> PipelineError:
+    match error:
+        case PipelineError():
+            return error
+        case FenceRaised():
+            return LeaseLost(str(error))
+        case SQLAlchemyError():
+            log.warning("attempt.database_error", error=type(error).__name__)
+            return DependencyError(
+                "The database could not be reached.", dependency=Dependency.DATABASE
+            )
+        case _:
+            log.error("attempt.unexpected_error", exc_info=error)
+            return InternalError(
+                f"Something unexpected went wrong ({type(error).__name__}); the log has it."
+            )

@@ -1,0 +1,160 @@
+"""The stages of an attempt, in order: look -> fetch -> parse -> chunk -> embed -> store -> switch.
+
+A job means "make the index agree with what the object is now", so every attempt begins by looking
+at the object: it is there and new, there and known, there but deleted by a client, or gone.
+"""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import structlog
+
+from db.repositories.breakers import BreakerRepository
+from db.repositories.documents import DocumentRepository
+from db.repositories.jobs import JobRepository
+from pipeline.attempt import Attempt
+from pipeline.embed.errors import EmbedderMisconfigured
+from pipeline.errors import Dependency, DependencyError, RemovalsHeld, TooLarge
+from pipeline.fingerprint import fingerprint, text_key
+from pipeline.ingest import Ingestion
+from pipeline.store.objects import ObjectVersion
+from pipeline.text import DocumentText
+from pipeline.tools import Tools
+
+log = structlog.get_logger(__name__)
+
+
+async def process(tools: Tools, attempt: Attempt) -> None:
+    """Make the index agree with the object, and write so to the job.
+
+    Raises:
+        PipelineError: what went wrong; `verdict.py` decides what becomes of the job.
+        FenceRaised: the job is no longer the attempt's.
+    """
+    with attempt.stage("fetch"):
+        version = await _look(tools, attempt)
+    if version is None:
+        await _remove(tools, attempt)
+    else:
+        await _index(tools, attempt, version)
+
+
+async def _look(tools: Tools, attempt: Attempt) -> ObjectVersion | None:
+    """The object's version to index; None if there is none and the rows are to go."""
+    target = attempt.target
+    version = await tools.objects.head(target.object_key)
+    if version is None:
+        # A wrong bucket or a hiccup must not empty the index: a listing has to agree.
+        if await tools.objects.exists_in_listing(target.object_key):
+            raise DependencyError(
+                "The object store lists the object but does not find it.",
+                dependency=Dependency.OBJECT_STORE,
+            )
+        return None
+    if target.deleted_at is None:
+        return version
+    known = target.deleted_etag
+    buried = version.etag == known if known else version.last_modified <= target.deleted_at
+    if buried:
+        attempt.check()
+        await tools.objects.delete(target.object_key, if_match=version.etag)
+        return None
+    async with tools.sessions.begin() as session:
+        await DocumentRepository(session).void_tombstone(attempt.claim)
+    log.info("tombstone.voided")
+    return version
+
+
+async def _remove(tools: Tools, attempt: Attempt) -> None:
+    """Take the document out of search, then its rows and its text out of the stores."""
+    target, claim, policy = attempt.target, attempt.claim, attempt.policy
+    asked = target.deleted_at is not None
+    if not asked and target.live_generation is not None:
+        async with tools.sessions() as session:
+            removed, total = await DocumentRepository(session).unasked_removals(
+                tenant_id=target.tenant_id, within=policy.removal_window
+            )
+        if removed >= max(policy.removal_floor, policy.removal_share * total):
+            raise RemovalsHeld(
+                "Many objects vanished from the bucket within minutes without a delete here; "
+                "their documents stay searchable until a person has looked. "
+                "Delete them by the API if that is meant."
+            )
+    with attempt.stage("remove"):
+        attempt.check()
+        if target.live_generation is not None:
+            async with tools.sessions.begin() as session:
+                await DocumentRepository(session).remove(
+                    claim, asked=asked, purge_delay=policy.purge_delay
+                )
+        for space in {target.live_space, tools.model.space}:
+            attempt.check()
+            await tools.vectors.delete_document(
+                space, dataset=str(target.dataset_id), document=str(target.document_id)
+            )
+        await tools.objects.delete_derived(f"{target.document_id}/")
+        attempt.check()
+        async with tools.sessions.begin() as session:
+            await DocumentRepository(session).remove(
+                claim, asked=asked, purge_delay=policy.purge_delay
+            )
+            finished = await JobRepository(session).complete(claim, attempt.tally)
+            await BreakerRepository(session).close_all()
+    log.info("document.removed", asked=asked, finished=finished)
+
+
+async def _index(tools: Tools, attempt: Attempt, version: ObjectVersion) -> None:
+    target, claim, space = attempt.target, attempt.claim, tools.model.space
+    if target.live_space != space:
+        raise EmbedderMisconfigured(
+            "The dataset was made with another embedding model than this worker is set to; "
+            "set the same model for all processes."
+        )
+    if version.size > attempt.policy.file_bytes_max:
+        raise TooLarge(
+            f"The file has {version.size} bytes; at most {attempt.policy.file_bytes_max} are taken."
+        )
+    wanted = fingerprint(target, space)
+    if target.live_etag == version.etag and target.live_fingerprint == wanted:
+        async with tools.sessions.begin() as session:
+            await DocumentRepository(session).unchanged(claim)
+            await JobRepository(session).complete(claim, attempt.tally)
+        log.info("document.unchanged")
+        return
+    async with tools.sessions.begin() as session:
+        generation, resumed = await DocumentRepository(session).begin_generation(
+            claim,
+            etag=version.etag,
+            size=version.size,
+            content_type=version.content_type,
+            fingerprint=wanted,
+        )
+    with TemporaryDirectory(dir=tools.scratch, prefix="attempt-") as folder:
+        text = DocumentText(
+            tools,
+            attempt,
+            version,
+            key=text_key(target, version.etag),
+            folder=Path(folder),
+            # Only then can an earlier attempt have left the text.
+            kept=resumed or target.live_etag == version.etag,
+        )
+        ingestion = Ingestion(tools, attempt, generation=generation, resumed=resumed)
+        built = await ingestion.run(text, etag=version.etag, fingerprint=wanted)
+        await text.keep()
+    attempt.check()
+    async with tools.sessions.begin() as session:
+        await DocumentRepository(session).switch(
+            claim, built, purge_delay=attempt.policy.purge_delay
+        )
+        finished = await JobRepository(session).complete(claim, attempt.tally)
+        await BreakerRepository(session).close_all()
+    log.info(
+        "document.indexed",
+        generation=generation,
+        chunks=built.chunk_count,
+        embedded=attempt.tally.chunks_embedded,
+        reused=attempt.tally.chunks_reused,
+        tokens=attempt.tally.tokens,
+        finished=finished,
+    )

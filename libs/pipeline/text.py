@@ -1,0 +1,117 @@
+"""The blocks of one object version: read from the kept text if there is one, parsed otherwise.
+
+The canonical text is kept, compressed, in the derived bucket. Offsets of chunks point into it, and
+a later attempt, other chunking or another embedding model need no second download and parse.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import structlog
+
+from pipeline.attempt import Attempt
+from pipeline.document import Block, ParseSummary
+from pipeline.errors import DependencyError, ScratchFull
+from pipeline.parse.canonical import CanonicalReader, CanonicalWriter
+from pipeline.store.objects import ObjectVersion
+from pipeline.tools import Tools
+
+log = structlog.get_logger(__name__)
+
+BLOCKS_PER_READ = 200
+
+
+class DocumentText:
+    """Iterate over `blocks()` once; then `summary` is known and `keep()` stores the text."""
+
+    def __init__(
+        self,
+        tools: Tools,
+        attempt: Attempt,
+        version: ObjectVersion,
+        *,
+        key: str,
+        folder: Path,
+        kept: bool,
+    ) -> None:
+        """`kept` says whether an earlier attempt may have left the text under `key`."""
+        self._tools = tools
+        self._attempt = attempt
+        self._version = version
+        self._key = key
+        self._original = folder / "original"
+        self._text = folder / "text"
+        self._kept = kept
+        self._summary: ParseSummary | None = None
+
+    @property
+    def summary(self) -> ParseSummary:
+        if self._summary is None:
+            raise RuntimeError("The blocks were not read to their end.")
+        return self._summary
+
+    async def blocks(self) -> AsyncIterator[list[Block]]:
+        """Batches of blocks in reading order.
+
+        Raises:
+            ObjectChanged: the object is no longer this version.
+            PermanentError, DocumentError: it cannot be parsed.
+        """
+        if self._kept and await self._tools.objects.get_derived(self._key, to=self._text):
+            async for batch in self._read():
+                yield batch
+        else:
+            self._kept = False
+            async for batch in self._parse():
+                yield batch
+
+    async def keep(self) -> None:
+        """Store the parsed text, and drop that of other versions."""
+        if self._kept:
+            return
+        with self._attempt.stage("keep"):
+            await self._tools.objects.put_derived(self._key, source=self._text)
+            folder = self._key.rsplit("/", 1)[0]
+            try:
+                await self._tools.objects.delete_derived(f"{folder}/", keep=self._key)
+            except DependencyError as error:  # the next version, or the removal, sweeps again
+                log.warning("text.sweep_failed", error_code=error.code)
+
+    async def _read(self) -> AsyncIterator[list[Block]]:
+        reader = await asyncio.to_thread(CanonicalReader, self._text)
+        try:
+            while batch := await asyncio.to_thread(reader.read, BLOCKS_PER_READ):
+                self._attempt.check()
+                yield batch
+            self._summary = reader.summary
+        finally:
+            reader.close()
+
+    async def _parse(self) -> AsyncIterator[list[Block]]:
+        target, version = self._attempt.target, self._version
+        with self._attempt.stage("fetch"):
+            try:
+                await self._tools.objects.download(
+                    target.object_key,
+                    if_match=version.etag,
+                    to=self._original,
+                    bytes_max=version.size,
+                )
+            except OSError as error:
+                raise ScratchFull("The worker's scratch folder could not take the file.") from error
+        self._attempt.check()
+        self._attempt.tally.stage = "parse"
+        writer = CanonicalWriter(self._text)
+        try:
+            async with self._tools.parsers.parse(
+                self._original, file_name=target.file_name, content_type=version.content_type
+            ) as parsing:
+                async for batch in parsing:
+                    self._attempt.check()
+                    await asyncio.to_thread(writer.write_all, batch)
+                    yield batch
+                self._summary = parsing.summary
+            await asyncio.to_thread(writer.finish, parsing.summary)
+        finally:
+            writer.close()

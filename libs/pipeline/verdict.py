@@ -1,0 +1,91 @@
+"""What becomes of a job whose attempt went wrong: the class of the error decides."""
+
+from datetime import timedelta
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.models import WaitingFor
+from db.repositories.breakers import BreakerRepository
+from db.repositories.jobs import JobRepository
+from pipeline.attempt import Attempt
+from pipeline.errors import (
+    DependencyError,
+    DocumentError,
+    Interrupted,
+    LeaseLost,
+    ObjectChanged,
+    PermanentError,
+    PipelineError,
+    RemovalsHeld,
+)
+
+log = structlog.get_logger(__name__)
+
+# How long removals that nobody asked for wait before they are looked at again.
+HELD_REMOVAL_DELAY = timedelta(minutes=10)
+
+
+async def write_verdict(session: AsyncSession, attempt: Attempt, error: PipelineError) -> None:
+    """Move the job on after `error`, in the caller's transaction.
+
+    Raises:
+        FenceRaised: the job is no longer the attempt's.
+    """
+    jobs, claim, tally = JobRepository(session), attempt.claim, attempt.tally
+    code, message = error.code, error.message
+    match error:
+        case LeaseLost():
+            log.info("job.lease_lost")
+        case ObjectChanged() | Interrupted():
+            await jobs.release(claim, tally)
+            log.info("job.released", error_code=code)
+        case RemovalsHeld():
+            await jobs.wait_for(
+                claim,
+                tally,
+                waiting_for=WaitingFor.PAUSE,
+                dependency=None,
+                code=code,
+                message=message,
+                delay=HELD_REMOVAL_DELAY,
+            )
+            log.error("removal.held", error_code=code)
+        case DependencyError():
+            await _wait(session, attempt, error)
+        case PermanentError():
+            await jobs.fail(claim, tally, code=code, message=message)
+            log.warning("job.failed", error_code=code)
+        case DocumentError() if claim.tries < attempt.policy.tries_max:
+            delay = attempt.policy.retry_delays[claim.tries - 1]
+            await jobs.retry_later(claim, tally, code=code, message=message, delay=delay)
+            log.warning("job.retrying", error_code=code, delay_seconds=delay.total_seconds())
+        case _:
+            await jobs.fail(claim, tally, code=code, message=message)
+            log.warning("job.failed", error_code=code, tries=claim.tries)
+
+
+async def _wait(session: AsyncSession, attempt: Attempt, error: DependencyError) -> None:
+    jobs, claim, policy = JobRepository(session), attempt.claim, attempt.policy
+    waits, waited = await jobs.waited(claim)
+    if waited > policy.dependency_patience:
+        await jobs.fail(claim, attempt.tally, code=error.code, message=error.message)
+        log.warning("job.failed", error_code=error.code)
+        return
+    delay = policy.dependency_delay(waits, error.retry_after)
+    await jobs.wait_for(
+        claim,
+        attempt.tally,
+        waiting_for=WaitingFor.DEPENDENCY,
+        dependency=error.dependency,
+        code=error.code,
+        message=error.message,
+        delay=delay,
+    )
+    await BreakerRepository(session).open(error.dependency, code=error.code, error=error.message)
+    log.warning(
+        "job.waiting",
+        dependency=error.dependency,
+        error_code=error.code,
+        delay_seconds=round(delay.total_seconds(), 1),
+    )

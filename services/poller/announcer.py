@@ -1,0 +1,176 @@
+"""The announcer: the only one that rings. Every reason to run a job comes down to one query.
+
+New, retried, released, lost or resumed: a job that is due, held by nobody and not announced lately
+is announced, while only a few messages wait in Redis. So Redis stays small whatever the backlog,
+and cancel, pause and priority need nothing but the row.
+"""
+
+import asyncio
+import time
+from datetime import timedelta
+from uuid import UUID
+
+import asyncpg
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from db.engine import Sessions
+from db.repositories.announcing import AnnouncingRepository, Due
+from db.repositories.changes import JOBS_CHANNEL
+from pipeline.broker import Doorbell
+from pipeline.queue import ALL_TASKS, Task, task_for
+from poller.fairness import fair_order
+
+log = structlog.get_logger(__name__)
+
+ANNOUNCED = Counter("sluice_jobs_announced", "Jobs announced to workers", ["queue"])
+LAPSED = Counter("sluice_leases_lapsed", "Leases that ran out: workers that died or hung")
+UNFINISHED = Gauge("sluice_jobs_unfinished", "Jobs that are not finished", ["status"])
+OLDEST = Gauge("sluice_jobs_oldest_due_seconds", "How long the oldest due job has waited")
+TICK = Histogram("sluice_announcer_tick_seconds", "How long one look at the jobs takes")
+
+# With NOTIFY a tick follows every commit; this only bounds what a lost notification costs.
+TICK_WITH_NOTIFY = timedelta(seconds=1)
+TICK_WITHOUT_NOTIFY = timedelta(milliseconds=250)
+# Ticks this close together are one: a hundred commits in a burst need no hundred queries.
+TICK_SPACING = timedelta(milliseconds=20)
+# An announced job that nobody claimed although no message waits: Redis lost it, or a worker died
+# with it. A worker that is alive claims within milliseconds of fetching.
+LOST_AFTER = timedelta(seconds=5)
+PER_DATASET = 50
+CANDIDATES_MAX = 2_000
+REAP_MAX = 200
+BACKLOG_EVERY_SECONDS = 5.0
+
+
+class Announcer:
+    def __init__(
+        self,
+        sessions: Sessions,
+        doorbell: Doorbell,
+        *,
+        window: int,
+        again: timedelta,
+        lapses_max: int,
+        listen_url: str | None,
+    ) -> None:
+        """`listen_url`: a direct connection for LISTEN; None looks on a timer instead."""
+        self._sessions = sessions
+        self._doorbell = doorbell
+        self._window = window
+        self._again = again
+        self._lapses_max = lapses_max
+        self._listen_url = listen_url
+        self._news = asyncio.Event()
+        self._counted_at = 0.0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Announce until `stop`."""
+        listener = asyncio.create_task(self._listen(stop)) if self._listen_url else None
+        try:
+            while not stop.is_set():
+                self._news.clear()
+                pause = await self._tick_safely()
+                await self._sleep(stop, pause)
+        finally:
+            if listener is not None:
+                listener.cancel()
+
+    async def tick(self) -> int:
+        """One look: reap, choose, mark, commit, ring; returns how many were announced."""
+        waiting = await asyncio.to_thread(self._waiting)
+        # Rooms below zero mean a window that was made smaller; then nothing is announced.
+        rooms = {task: self._window - count for task, count in waiting.items()}
+        empty = not any(waiting.values())
+        async with self._sessions.begin() as session:
+            jobs = AnnouncingRepository(session)
+            if not await jobs.lead():
+                return 0
+            lapsed = await jobs.reap(lapses_max=self._lapses_max, limit=REAP_MAX)
+            due = await jobs.due(
+                announced_before=LOST_AFTER if empty else self._again,
+                per_dataset=PER_DATASET,
+                limit=CANDIDATES_MAX,
+            )
+            chosen = self._choose(due, await jobs.at_work() if due else {}, rooms)
+            if chosen:
+                await jobs.mark([job.job_id for job in chosen])
+            await self._count(jobs)
+        if lapsed:
+            LAPSED.inc(len(lapsed))
+            log.warning("jobs.lapsed", count=len(lapsed))
+        # After the commit: a worker that answers at once must see the row. If Redis fails here the
+        # jobs are announced again later.
+        for task in ALL_TASKS:
+            ids = [job.job_id for job in chosen if task_for(large=job.large) == task]
+            if ids:
+                await asyncio.to_thread(self._doorbell.ring, task, ids)
+                ANNOUNCED.labels(task.queue_name).inc(len(ids))
+        return len(chosen)
+
+    def _choose(
+        self, due: list[Due], at_work: dict[UUID, int], rooms: dict[Task, int]
+    ) -> list[Due]:
+        chosen = []
+        for task, room in rooms.items():
+            mine = [job for job in due if task_for(large=job.large) == task]
+            chosen += fair_order(mine, at_work, max(room, 0))
+        return chosen
+
+    def _waiting(self) -> dict[Task, int]:
+        return {task: self._doorbell.waiting(task) for task in ALL_TASKS}
+
+    async def _tick_safely(self) -> timedelta:
+        began = time.monotonic()
+        try:
+            announced = await self.tick()
+        except RedisError as error:
+            log.warning("announcer.redis_failed", error=type(error).__name__)
+            return timedelta(seconds=1)
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("announcer.database_failed", error=type(error).__name__)
+            return timedelta(seconds=1)
+        TICK.observe(time.monotonic() - began)
+        if announced:
+            log.info("jobs.announced", count=announced)
+        return TICK_WITH_NOTIFY if self._listen_url else TICK_WITHOUT_NOTIFY
+
+    async def _sleep(self, stop: asyncio.Event, pause: timedelta) -> None:
+        await asyncio.sleep(TICK_SPACING.total_seconds())
+        waits = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(self._news.wait())]
+        await asyncio.wait(
+            waits, timeout=pause.total_seconds(), return_when=asyncio.FIRST_COMPLETED
+        )
+        for wait in waits:
+            wait.cancel()
+
+    async def _listen(self, stop: asyncio.Event) -> None:
+        """Keep a connection that hears of new work; the ticks go on while it is away."""
+        while not stop.is_set():
+            try:
+                connection = await asyncpg.connect(self._listen_url, timeout=10)
+            except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+                log.warning("announcer.listen_failed", error=type(error).__name__)
+                await asyncio.sleep(1)
+                continue
+            gone = asyncio.Event()
+            connection.add_termination_listener(lambda _, gone=gone: gone.set())
+            try:
+                await connection.add_listener(JOBS_CHANNEL, lambda *_: self._news.set())
+                self._news.set()  # for what was committed before the ear was open
+                await gone.wait()
+            except (OSError, asyncpg.PostgresError) as error:
+                log.warning("announcer.listen_failed", error=type(error).__name__)
+            finally:
+                connection.terminate()
+
+    async def _count(self, jobs: AnnouncingRepository) -> None:
+        if time.monotonic() - self._counted_at < BACKLOG_EVERY_SECONDS:
+            return
+        self._counted_at = time.monotonic()
+        backlog = await jobs.backlog()
+        UNFINISHED.labels("queued").set(backlog["queued"])
+        UNFINISHED.labels("processing").set(backlog["processing"])
+        OLDEST.set(backlog["oldest_due_seconds"])

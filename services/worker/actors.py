@@ -1,0 +1,25 @@
+"""The actors: shells. What an attempt does is `pipeline/run.py` and `pipeline/stages.py`."""
+
+from uuid import UUID
+
+import dramatiq
+from dramatiq.brokers.redis import RedisBroker
+
+from pipeline.queue import ALL_TASKS
+from worker import resources
+
+
+async def process(job_id: str) -> None:
+    """Make one attempt at a job; safe to call twice, and with a job that is long done."""
+    await resources.current().runner.run(UUID(job_id))
+
+
+def declare(broker: RedisBroker) -> None:
+    """One actor a queue, all alike: a queue exists to be served by a deployment of its own."""
+    for task in ALL_TASKS:
+        dramatiq.actor(
+            broker=broker,
+            actor_name=task.actor_name,
+            queue_name=task.queue_name,
+            max_retries=0,  # Postgres decides on retries; see pipeline/verdict.py
+        )(process)

@@ -1,0 +1,41 @@
+"""The worker process: `dramatiq worker.main --processes 1 --threads 4`.
+
+Scale by replicas, or by `--processes`; `-Q documents` or `-Q documents-large` serves one queue
+only. The environment variable `dramatiq_queue_prefetch` should equal the number of threads, so
+that no message waits behind a long one while another worker is idle.
+"""
+
+import dramatiq
+from dramatiq.middleware import AsyncIO, CurrentMessage, Retries, TimeLimit
+
+from pipeline.broker import create_broker
+from pipeline.logs import configure_logs
+from pipeline.settings import read_settings
+from worker.actors import declare
+from worker.middleware.boot import Boot
+from worker.middleware.metrics import Metrics
+from worker.middleware.recycle import Recycle
+from worker.settings import WorkerSettings
+
+# Dramatiq's own limit is only an alarm above ours: it cannot stop what does not await.
+ALARM_MILLISECONDS = 5 * 60 * 1000
+
+settings = read_settings(WorkerSettings)
+configure_logs(level=settings.log_level, json=settings.log_json, service="worker")
+
+broker = create_broker(
+    settings.redis_url.get_secret_value(),
+    namespace=settings.redis_namespace,
+    middleware=[
+        AsyncIO(),  # first: the loop that everything below runs on
+        Boot(settings),
+        CurrentMessage(),
+        TimeLimit(time_limit=int(settings.hard_limit.total_seconds() * 1000) + ALARM_MILLISECONDS),
+        # Without this middleware an actor's exception would be acknowledged as if all were well.
+        Retries(max_retries=0),
+        Metrics(host=settings.metrics_host, port=settings.metrics_port),
+        Recycle(jobs=settings.recycle_jobs, memory_bytes=settings.recycle_memory),
+    ],
+)
+dramatiq.set_broker(broker)
+declare(broker)

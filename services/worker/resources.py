@@ -1,0 +1,153 @@
+"""What a worker process owns, made once by the boot middleware.
+
+The one allowed module global, because Dramatiq has no way to hand an actor its collaborators.
+"""
+
+import asyncio
+import fcntl
+import os
+import shutil
+import socket
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import mkdtemp
+
+from db.engine import Sessions, create_engine, session_factory
+from pipeline.embed.batcher import Batcher
+from pipeline.embed.client import Embedder
+from pipeline.embed.configured import configured_model
+from pipeline.lease import LeaseKeeper
+from pipeline.parse.limits import ParseLimits
+from pipeline.parse.pool import ParserPool
+from pipeline.run import Runner
+from pipeline.stages import process
+from pipeline.store.objects import ObjectStore
+from pipeline.store.vectors import VectorStore
+from pipeline.tools import Tools
+from worker.settings import WorkerSettings
+
+SCRATCH_PREFIX = "sluice-worker-"
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    runner: Runner
+    stack: AsyncExitStack
+    stopping: asyncio.Event
+
+    async def close(self) -> None:
+        await self.stack.aclose()
+
+
+_current: Resources | None = None
+
+
+def install(resources: Resources | None) -> None:
+    global _current  # noqa: PLW0603  # see the module's docstring
+    _current = resources
+
+
+def current() -> Resources:
+    if _current is None:
+        raise RuntimeError("The worker has not booted: its middleware installs the resources.")
+    return _current
+
+
+async def open_resources(settings: WorkerSettings) -> Resources:
+    """Everything an attempt needs, on the running loop. Nothing connects before its first use."""
+    stack = AsyncExitStack()
+    stopping = asyncio.Event()
+    engine = create_engine(
+        settings.database_url.get_secret_value(),
+        pool_size=settings.database_pool,
+        application_name="sluice-worker",
+        prepared_statements=settings.database_prepared_statements,
+    )
+    stack.push_async_callback(engine.dispose)
+    sessions = session_factory(engine)
+    keeper = LeaseKeeper(lambda: _keeper_sessions(settings))
+    keeper.start()
+    stack.callback(keeper.stop)
+    scratch = _scratch(settings.scratch_dir, stack)
+    parsers = ParserPool(
+        children=settings.parsers,
+        limits=ParseLimits(
+            memory_bytes=settings.parser_memory,
+            wall_seconds=settings.parser_timeout.total_seconds(),
+        ),
+        documents_per_child=settings.documents_per_parser,
+        scratch=scratch,
+    )
+    await parsers.start()
+    stack.push_async_callback(parsers.close)
+    model = configured_model(settings)
+    embedder = await stack.enter_async_context(Embedder(model))
+    batcher = Batcher(embedder, concurrent_calls=settings.embedding_concurrency)
+    stack.push_async_callback(batcher.aclose)
+    policy = settings.policy()
+    tools = Tools(
+        sessions=sessions,
+        objects=await stack.enter_async_context(ObjectStore.open(settings)),
+        vectors=await stack.enter_async_context(VectorStore.open(settings)),
+        batcher=batcher,
+        model=model,
+        parsers=parsers,
+        policy=policy,
+        scratch=scratch,
+    )
+    runner = Runner(
+        sessions=sessions,
+        keeper=keeper,
+        policy=policy,
+        process=partial(process, tools),
+        worker=f"{socket.gethostname()}:{os.getpid()}",
+        stopping=stopping,
+    )
+    return Resources(runner, stack, stopping)
+
+
+def _keeper_sessions(settings: WorkerSettings) -> Sessions:
+    return session_factory(
+        create_engine(
+            settings.database_url.get_secret_value(),
+            pool_size=1,
+            application_name="sluice-worker-leases",
+            prepared_statements=settings.database_prepared_statements,
+        )
+    )
+
+
+def _scratch(parent: Path, stack: AsyncExitStack) -> Path:
+    """This process's own scratch folder; those that killed processes left behind are removed.
+
+    A lock tells: the kernel drops it with its process, also across containers with one volume.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.glob(f"{SCRATCH_PREFIX}*"):
+        lock = _locked(left)
+        if lock is not None:
+            shutil.rmtree(left, ignore_errors=True)
+            os.close(lock)
+    folder = Path(mkdtemp(prefix=SCRATCH_PREFIX, dir=parent))
+    lock = _locked(folder)
+    if lock is None:
+        raise RuntimeError(f"Another process holds the new scratch folder {folder}.")
+    stack.callback(os.close, lock)
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _locked(folder: Path) -> int | None:
+    """A descriptor that holds the folder's lock; None if another process does, or it is gone."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor

@@ -1,0 +1,82 @@
+"""What the worker is told at its start."""
+
+from datetime import timedelta
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Annotated
+
+from pydantic import ByteSize, Field, field_validator
+from pydantic_settings import NoDecode
+
+from pipeline.policy import Policy
+from pipeline.settings import (
+    DatabaseSettings,
+    EmbeddingSettings,
+    LogSettings,
+    ObjectStoreSettings,
+    RedisSettings,
+    Seconds,
+    VectorStoreSettings,
+)
+
+
+class WorkerSettings(
+    DatabaseSettings,
+    RedisSettings,
+    ObjectStoreSettings,
+    VectorStoreSettings,
+    EmbeddingSettings,
+    LogSettings,
+):
+    scratch_dir: Path = Field(Path(gettempdir()), validation_alias="SLUICE_SCRATCH_DIR")
+    parsers: int = Field(
+        2, ge=1, le=64, validation_alias="SLUICE_PARSERS", description="parser child processes"
+    )
+    parser_memory: ByteSize = Field(ByteSize(1024**3), validation_alias="SLUICE_PARSER_MEMORY")
+    parser_timeout: Seconds = Field(
+        timedelta(minutes=10), validation_alias="SLUICE_PARSER_TIMEOUT_SECONDS"
+    )
+    documents_per_parser: int = Field(50, ge=1, validation_alias="SLUICE_DOCUMENTS_PER_PARSER")
+    retry_delays: Annotated[tuple[float, ...], NoDecode] = Field(
+        (60.0, 120.0, 240.0),
+        max_length=20,
+        validation_alias="SLUICE_RETRY_DELAYS",
+        description="seconds before each retry, with commas between",
+    )
+    soft_limit: Seconds = Field(timedelta(minutes=50), validation_alias="SLUICE_SOFT_LIMIT_SECONDS")
+    hard_limit: Seconds = Field(timedelta(hours=1), validation_alias="SLUICE_HARD_LIMIT_SECONDS")
+    file_bytes_max: ByteSize = Field(
+        ByteSize(5 * 1024**3), validation_alias="SLUICE_UPLOAD_BYTES_MAX"
+    )
+    recycle_jobs: int = Field(
+        2_000,
+        ge=0,
+        validation_alias="SLUICE_WORKER_RECYCLE_JOBS",
+        description="restart the process after so many jobs; 0 never",
+    )
+    recycle_memory: ByteSize = Field(
+        ByteSize(2 * 1024**3),
+        validation_alias="SLUICE_WORKER_RECYCLE_MEMORY",
+        description="restart the process above so much memory of its own; 0 never",
+    )
+    metrics_host: str = Field("127.0.0.1", validation_alias="SLUICE_WORKER_METRICS_HOST")
+    metrics_port: int = Field(
+        8812,
+        ge=0,
+        le=65535,
+        validation_alias="SLUICE_WORKER_METRICS_PORT",
+        description="of the first process; each further one takes the next; 0 for none",
+    )
+
+    @field_validator("retry_delays", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part for part in value.split(",") if part] if isinstance(value, str) else value
+
+    def policy(self) -> Policy:
+        return Policy(
+            retry_delays=tuple(timedelta(seconds=delay) for delay in self.retry_delays),
+            soft_limit=self.soft_limit,
+            hard_limit=self.hard_limit,
+            file_bytes_max=self.file_bytes_max,
+        )
