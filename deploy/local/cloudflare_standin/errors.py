@@ -29,11 +29,13 @@ class QueueIdMalformed(ApiError):
 
 
 class ConsumerNotFound(ApiError):
-    status, code = 404, 10106
+    """The status is documented, the code is ours."""
+
+    status, code = 404, 10404
 
 
 class MethodNotAllowed(ApiError):
-    status, code = 405, 10405
+    status, code = 405, 7001
 
 
 class PullNotEnabled(ApiError):

@@ -11,10 +11,21 @@ from typing import Any
 
 import httpx
 import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from cloudflare import Cloudflare
 
-from integration.cloudflare_standin.running import ACCOUNT, BUCKET, ORIGIN, SILENT_BUCKET, Standin
+from integration.cloudflare_standin.running import (
+    ACCOUNT,
+    BUCKET,
+    KEY_ID,
+    ORIGIN,
+    SECRET,
+    SILENT_BUCKET,
+    Standin,
+)
 
 NFD_KEY = unicodedata.normalize("NFD", "données/café.txt")
 NFC_KEY = unicodedata.normalize("NFC", NFD_KEY)
@@ -166,6 +177,29 @@ async def test_an_expired_url_and_a_wrong_secret_are_refused(
 
     assert (expired.status_code, "ExpiredRequest" in expired.text) == (403, True)
     assert unsigned.status_code == 403
+    assert events.take() == []
+
+
+@pytest.mark.parametrize(
+    ("declared", "status", "code"),
+    [
+        (hashlib.sha256(b"another body").hexdigest(), 400, "XAmzContentSHA256Mismatch"),
+        ("STREAMING-UNSIGNED-PAYLOAD-TRAILER", 501, "NotImplemented"),
+    ],
+)
+async def test_a_body_other_than_declared_and_a_trailer_are_refused(
+    events: Events, standin: Standin, declared: str, status: int, code: str
+) -> None:
+    request = AWSRequest("PUT", f"{standin.r2_url}/{BUCKET}/declared.txt", data=b"")
+    request.headers["x-amz-content-sha256"] = declared
+    signer = S3SigV4Auth(Credentials(KEY_ID, SECRET), "s3", "auto")
+    signer.payload = lambda _: declared
+    signer.add_auth(request)
+
+    async with httpx.AsyncClient() as http:
+        answer = await http.put(request.url, content=b"the body", headers=dict(request.headers))
+
+    assert (answer.status_code, code in answer.text) == (status, True)
     assert events.take() == []
 
 
