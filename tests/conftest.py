@@ -98,5 +98,5 @@ def environment(
         **backends.environment(),
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
-        "SLUICE_MILVUS_COLLECTION_PREFIX": collection_prefix,
+        "SLUICE_MILVUS_PREFIX": collection_prefix,
     }
