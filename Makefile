@@ -27,7 +27,7 @@ clean: ## Stop the local stack and remove its data, logs and secrets
 	@if [ -x $(PY) ]; then $(PY) -m stack clean; else rm -rf .local; fi
 
 demo: install-local ## Upload the sample files, watch them, search them
-	@$(PY) -m stack.demo
+	@$(PY) -m stack demo
 
 test: install-dev ## Run all tests, on servers of their own (ARGS='-k name' for some)
 	@$(PY) -m pytest $(ARGS)

@@ -1,10 +1,10 @@
-"""The command line: `python -m stack up|down|status|logs|env|clean`."""
+"""The command line: `python -m stack up|down|status|logs|env|clean|demo`."""
 
 import argparse
 import os
 import sys
 
-from . import commands
+from . import commands, demo
 from .errors import StackError
 from .logs import print_logs
 from .options import DEFAULT_WORKERS, Options, layout_of
@@ -21,6 +21,8 @@ def main(arguments: list[str]) -> int:
     logs = verbs.add_parser("logs")
     logs.add_argument("part", nargs="?", default="")
     logs.add_argument("--no-follow", action="store_true")
+    demonstration = verbs.add_parser("demo")
+    demonstration.add_argument("query", nargs="*")
     for verb in ("down", "status", "clean", "env"):
         verbs.add_parser(verb)
     parsed = parser.parse_args(arguments)
@@ -51,6 +53,8 @@ def _run(parsed: argparse.Namespace) -> int:
             return print_status(layout)
         case "logs":
             print_logs(layout, parsed.part, follow=not parsed.no_follow)
+        case "demo":
+            return demo.main(parsed.query)
         case "env":
             if not layout.env.exists():
                 raise StackError("there is no env file yet: run 'make up' first")

@@ -49,8 +49,16 @@ class Supervisor:
     def run(self) -> int:
         """Until SIGTERM or SIGINT, or a failed start. The exit code of the process."""
         for stop_signal in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(stop_signal, lambda *_: self._stopping.set())
+            signal.signal(stop_signal, lambda *_: self.stop())
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the terminal that started it may close
+        return self.keep_running()
+
+    def stop(self) -> None:
+        """Let `keep_running` stop every part and return."""
+        self._stopping.set()
+
+    def keep_running(self) -> int:
+        """The same without signals, which only a main thread can receive."""
         threads = [
             threading.Thread(target=self._keep, args=(service,), name=service.part.name)
             for service in self._services

@@ -4,8 +4,8 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from stack.backends import Backends
 
+from stack.backends import Backends
 from support.buckets import store_client
 
 

@@ -1,0 +1,189 @@
+"""`make demo`: what a client does, start to end, with nothing but HTTP.
+
+Uploads the sample files, watches them until each is completed or failed, then searches them.
+"""
+
+import mimetypes
+import os
+import shlex
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from .errors import StackError
+from .layout import REPOSITORY, Layout
+from .options import layout_of
+from .progress import ProgressBoard
+
+SAMPLES = REPOSITORY / "tests" / "data" / "demo"
+QUERIES = (
+    "how long may I return something I bought",
+    "what happens when a worker crashes",
+    "which product sold best",
+)
+HITS_SHOWN = 3
+EXCERPT_CHARACTERS = 160
+POLL_SECONDS = 0.3
+WAIT_SECONDS = 300.0  # far beyond what a few small files take; a stack that hangs must not hold us
+REQUEST_SECONDS = 60.0
+FINISHED = ("completed", "failed", "cancelled")
+
+
+@dataclass(frozen=True)
+class Upload:
+    path: Path
+    url: str
+    method: str
+    headers: dict[str, str]
+
+
+def main(queries: list[str]) -> int:
+    try:
+        public = read_env_file(layout_of(os.environ))
+        with httpx.Client(
+            base_url=public["SLUICE_API_URL"] + "/api/v1",
+            headers={"Authorization": f"Bearer {public['SLUICE_API_KEY']}"},
+            timeout=REQUEST_SECONDS,
+            trust_env=False,  # a proxy has no business between two programs of one machine
+        ) as api:
+            return run(api, queries or list(QUERIES))
+    except httpx.ConnectError:
+        return _complain("the API does not answer; run 'make up' first")
+    except httpx.HTTPError as error:
+        return _complain(f"the API did not answer as expected: {error}")
+    except StackError as error:
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        return 130
+
+
+def run(api: httpx.Client, queries: list[str]) -> int:
+    """0 when every file was completed and every query found something."""
+    files = sorted(path for path in SAMPLES.iterdir() if path.is_file()) if SAMPLES.exists() else []
+    if not files:
+        raise StackError(f"there are no sample files in {SAMPLES}")
+    dataset, uploads = create_dataset(api, files)
+    print(f"dataset {dataset}: uploading {len(files)} files")
+    for upload in uploads:
+        put(upload)
+    _answer(api.post(f"/datasets/{dataset}/uploads/complete"))
+    documents = watch(api, dataset, len(files))
+    failed = [document for document in documents if document["status"] != "completed"]
+    for document in failed:
+        print(f"failed: {document['file_name']}: {document['error_code']}: {document['error']}")
+    found = [search(api, dataset, query) for query in queries]
+    return 0 if all(found) and not failed else 1
+
+
+def create_dataset(api: httpx.Client, files: list[Path]) -> tuple[str, list[Upload]]:
+    described = [
+        {
+            "file_name": path.name,
+            "content_type": mimetypes.guess_type(path.name)[0] or "application/octet-stream",
+            "size": path.stat().st_size,
+        }
+        for path in files
+    ]
+    name = f"demo {time.strftime('%Y-%m-%d %H:%M:%S')}"
+    created = _answer(api.post("/datasets", json={"name": name, "files": described}))
+    by_name = {path.name: path for path in files}
+    uploads = [
+        Upload(by_name[url["file_name"]], url["upload_url"], url["method"], url["headers"])
+        for url in created["upload_urls"]
+    ]
+    return created["dataset"]["id"], uploads
+
+
+def put(upload: Upload) -> None:
+    """Straight to the store: the API never sees the bytes, and its key goes nowhere else."""
+    with upload.path.open("rb") as file:
+        size = str(upload.path.stat().st_size)
+        response = httpx.request(
+            upload.method,
+            upload.url,
+            headers={**upload.headers, "Content-Length": size},
+            content=file,
+            timeout=REQUEST_SECONDS,
+            trust_env=False,
+        )
+    if not response.is_success:
+        raise StackError(
+            f"upload of {upload.path.name} was refused: {response.status_code} {response.text}"
+        )
+
+
+def watch(api: httpx.Client, dataset: str, expected: int) -> list[dict[str, Any]]:
+    """Show the progress until every file has an end; raises StackError after WAIT_SECONDS."""
+    board = ProgressBoard(sys.stdout)
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        documents = list(all_documents(api, dataset))
+        board.show(documents)
+        done = [document for document in documents if document["status"] in FINISHED]
+        if len(done) == expected:
+            return documents
+        if time.monotonic() > deadline:
+            raise StackError(
+                f"{expected - len(done)} files are unfinished after {WAIT_SECONDS:.0f} s; "
+                "see 'make status' and 'make logs PART=worker'"
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def all_documents(api: httpx.Client, dataset: str) -> Iterator[dict[str, Any]]:
+    cursor: str | None = None
+    while True:
+        page = _answer(
+            api.get(
+                f"/datasets/{dataset}/documents",
+                params={} if cursor is None else {"cursor": cursor},
+            )
+        )
+        yield from page["items"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return
+
+
+def search(api: httpx.Client, dataset: str, query: str) -> bool:
+    """Print the best hits; False when there are none."""
+    body = {"query": query, "limit": HITS_SHOWN, "mode": "hybrid"}
+    hits = _answer(api.post(f"/datasets/{dataset}/search", json=body))["hits"]
+    print(f"\n{query}?")
+    for hit in hits:
+        where = hit["file_name"] + (f", page {hit['page']}" if hit["page"] is not None else "")
+        excerpt = " ".join(hit["text"].split())[:EXCERPT_CHARACTERS]
+        print(f"  {hit['score']:.3f}  {where}\n         {excerpt}")
+    if not hits:
+        print("  nothing found")
+    return bool(hits)
+
+
+def read_env_file(layout: Layout) -> Mapping[str, str]:
+    if not layout.env.exists():
+        raise StackError("the stack was never started here; run 'make up' first")
+    words = shlex.split(layout.env.read_text(encoding="utf-8"))
+    return dict(word.split("=", 1) for word in words if word != "export")
+
+
+def _answer(response: httpx.Response) -> Any:
+    if not response.is_success:
+        raise StackError(
+            f"{response.request.method} {response.request.url.path} answered "
+            f"{response.status_code}: {response.text}"
+        )
+    return response.json() if response.content else None
+
+
+def _complain(problem: str) -> int:
+    print(f"sluice: demo: {problem}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
