@@ -94,7 +94,7 @@ class _Source:
 
 
 class Searcher:
-    """Safe for concurrent use. `languages` are those that the embedding model knows, `*` for all."""
+    """Safe for concurrent use. `languages` are the embedding model's, `*` for all."""
 
     def __init__(
         self,

@@ -141,6 +141,27 @@ class DatasetRepository:
         if held is None:
             raise DatasetNotFound(dataset_id)
 
+    async def lock_chunking(self, dataset_id: UUID) -> ChunkingRow:
+        """The chunking settings, which nobody else changes until the transaction ends.
+
+        Raises:
+            DatasetNotFound: the tenant has no such dataset, or it was deleted.
+        """
+        row = (
+            await self._session.execute(
+                select(Dataset.chunk_strategy, Dataset.chunk_size, Dataset.chunk_overlap)
+                .where(
+                    Dataset.id == dataset_id,
+                    Dataset.tenant_id == self._tenant_id,
+                    Dataset.deleted_at.is_(None),
+                )
+                .with_for_update()
+            )
+        ).one_or_none()
+        if row is None:
+            raise DatasetNotFound(dataset_id)
+        return ChunkingRow(*row)
+
     async def change(
         self,
         dataset_id: UUID,

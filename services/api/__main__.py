@@ -1,0 +1,36 @@
+"""`python -m api`: serves until SIGTERM or SIGINT, then finishes the requests in flight."""
+
+import uvicorn
+
+from api.app import create_app
+from api.settings import ApiSettings
+from pipeline.logs import configure_logs
+from pipeline.settings import read_settings
+
+KEEP_ALIVE_SECONDS = 75  # longer than the idle time of common load balancers
+BACKLOG = 2048
+
+
+def main() -> None:
+    settings = read_settings(ApiSettings)
+    configure_logs(level=settings.log_level, json=settings.log_json, service="api")
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,  # the envelope logs requests, without paths that hold names
+        server_header=False,
+        proxy_headers=bool(settings.forwarded_allow_ips),
+        forwarded_allow_ips=settings.forwarded_allow_ips or None,
+        limit_concurrency=settings.connections_max,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=round(settings.shutdown_grace.total_seconds()),
+        lifespan="on",
+        ws="none",
+    )
+
+
+if __name__ == "__main__":
+    main()

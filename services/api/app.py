@@ -1,0 +1,104 @@
+"""The composition root: settings in, the ASGI application out."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+from litestar import Litestar, Request, Router
+from litestar.config.cors import CORSConfig
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.middleware import ASGIMiddleware
+
+from api.auth import AuthenticationMiddleware, Caller
+from api.envelope import Envelope
+from api.health import Health
+from api.limits import BODY_BYTES_MAX, Limits
+from api.metrics import Metrics
+from api.openapi import openapi_config
+from api.problems import EXCEPTION_HANDLERS
+from api.resources import Resources, open_resources
+from api.routes import datasets, documents, health, jobs, pages, search, uploads
+from api.settings import ApiSettings
+
+
+def create_app(settings: ApiSettings) -> Envelope:
+    """Opens nothing; that is the lifespan's."""
+    metrics = Metrics()
+    limits = Limits(
+        upload_bytes_max=settings.upload_bytes_max,
+        upload_url_expiry=settings.upload_url_expiry,
+        large_bytes=settings.large_bytes,
+        chunking=settings.chunking(),
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with open_resources(settings) as resources:
+            app.state.resources = resources
+            app.state.health = Health(resources)
+            yield
+
+    authentication: ASGIMiddleware = AuthenticationMiddleware()
+    api = Router(
+        "/api/v1",
+        route_handlers=[
+            datasets.router,
+            uploads.router,
+            documents.router,
+            search.router,
+            jobs.router,
+        ],
+        middleware=[authentication],
+    )
+    litestar = Litestar(
+        route_handlers=[api, *health.handlers, *pages.handlers],
+        lifespan=[lifespan],
+        dependencies={
+            "resources": Provide(_resources, sync_to_thread=False),
+            "health": Provide(_health, sync_to_thread=False),
+            "caller": Provide(_caller, sync_to_thread=False),
+            "limits": Provide(lambda: limits, sync_to_thread=False),
+            "metrics": Provide(lambda: metrics, sync_to_thread=False),
+        },
+        exception_handlers=EXCEPTION_HANDLERS,
+        openapi_config=openapi_config(_version()),
+        cors_config=_cors(settings),
+        request_max_body_size=BODY_BYTES_MAX,
+        logging_config=None,  # ours is set up before, and problems.py logs what fails
+        debug=False,
+    )
+    return Envelope(litestar, metrics, request_timeout=settings.request_timeout)
+
+
+def _resources(state: State) -> Resources:
+    resources: Resources = state.resources
+    return resources
+
+
+def _health(state: State) -> Health:
+    health: Health = state.health
+    return health
+
+
+def _caller(request: Request[Caller, None, State]) -> Caller:
+    return request.user
+
+
+def _cors(settings: ApiSettings) -> CORSConfig | None:
+    if not settings.cors_origins:
+        return None
+    return CORSConfig(
+        allow_origins=settings.cors_origins,
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+        expose_headers=["X-Request-ID", "Retry-After"],
+        allow_credentials=False,
+    )
+
+
+def _version() -> str:
+    try:
+        return version("sluice")
+    except PackageNotFoundError:
+        return "0"  # run from a source tree that was never installed

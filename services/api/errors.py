@@ -1,0 +1,62 @@
+"""What the API itself refuses. Which HTTP answer each one becomes is `problems.py`'s to say."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one part of a request; `field` is a path such as `files.3.file_name`."""
+
+    field: str
+    message: str
+
+
+class RequestRefused(Exception):
+    """A request that cannot be served as it stands; the message says what to change."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Unauthenticated(RequestRefused):
+    """No API key, or none that is valid."""
+
+
+class ReadOnlyKey(RequestRefused):
+    """A key with the role `read_only` asks for a change."""
+
+    def __init__(self) -> None:
+        super().__init__("This API key may only read. Use a key with the role 'admin'.")
+
+
+class InvalidRequest(RequestRefused):
+    """The request breaks a rule that its shape alone does not show."""
+
+    def __init__(self, *errors: FieldError) -> None:
+        super().__init__(" ".join(f"{error.field}: {error.message}." for error in errors))
+        self.errors = errors
+
+
+class ObjectNotFound(RequestRefused):
+    """The bucket has no object of this key."""
+
+    def __init__(self, object_key: str) -> None:
+        super().__init__(f"There is no object {object_key} in the bucket. Upload it first.")
+
+
+class ForeignObjectKey(RequestRefused):
+    """The object key is not one of the dataset's."""
+
+    def __init__(self, dataset_id: UUID) -> None:
+        super().__init__(
+            f"The object keys of this dataset are {dataset_id}/ followed by a file name."
+        )
+
+
+class RequestTimedOut(RequestRefused):
+    """The answer took longer than a request may."""
+
+    def __init__(self) -> None:
+        super().__init__("The request took too long and was given up. Try again later.")

@@ -1,0 +1,237 @@
+"""The one place where errors become HTTP answers: problem+json after RFC 9457.
+
+`code` and `type` are stable and meant for programs, `detail` is for people and may change. What
+nobody foresaw becomes a 500 that names the request, so that its log lines can be found, and
+nothing else.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.types import ExceptionHandlersMap
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from api.errors import (
+    FieldError,
+    ForeignObjectKey,
+    InvalidRequest,
+    ObjectNotFound,
+    ReadOnlyKey,
+    RequestRefused,
+    RequestTimedOut,
+    Unauthenticated,
+)
+from db.errors import DatasetNotFound, DocumentNotFound, JobConflict, JobNotFound
+from pipeline.embed.errors import EmbeddingInputRejected
+from pipeline.errors import DependencyError
+
+log = structlog.get_logger()
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER = timedelta(seconds=5)  # where the dependency itself names no time
+RETRY_AFTER_MAX = timedelta(hours=1)
+ERRORS_MAX = 50  # of one answer: a thousand bad file names need no thousand lines
+TYPE_PREFIX = "urn:sluice:problem:"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A problem's unchanging part."""
+
+    status: HTTPStatus
+    code: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """One thing that is wrong with the request."""
+
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemView:
+    """An error as RFC 9457 lays it out; `errors` is there when the request was not valid."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: list[FieldProblem] | None = None
+
+
+INVALID = Kind(HTTPStatus.BAD_REQUEST, "invalid_request", "The request is not valid")
+INTERNAL = Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "Something went wrong here")
+UNAVAILABLE = Kind(
+    HTTPStatus.SERVICE_UNAVAILABLE, "dependency_unavailable", "A part of the service is unavailable"
+)
+
+KINDS: Mapping[type[Exception], Kind] = {
+    Unauthenticated: Kind(HTTPStatus.UNAUTHORIZED, "unauthenticated", "A valid API key is needed"),
+    ReadOnlyKey: Kind(HTTPStatus.FORBIDDEN, "read_only_key", "The API key may only read"),
+    InvalidRequest: INVALID,
+    ForeignObjectKey: Kind(
+        HTTPStatus.BAD_REQUEST, "foreign_object_key", "The object is not the dataset's"
+    ),
+    ObjectNotFound: Kind(HTTPStatus.NOT_FOUND, "object_not_found", "There is no such object"),
+    DatasetNotFound: Kind(HTTPStatus.NOT_FOUND, "dataset_not_found", "There is no such dataset"),
+    DocumentNotFound: Kind(HTTPStatus.NOT_FOUND, "document_not_found", "There is no such document"),
+    JobNotFound: Kind(HTTPStatus.NOT_FOUND, "job_not_found", "There is no such job"),
+    JobConflict: Kind(HTTPStatus.CONFLICT, "job_conflict", "The job's state does not allow this"),
+    EmbeddingInputRejected: Kind(
+        HTTPStatus.BAD_REQUEST, "query_rejected", "The embedding model does not take this query"
+    ),
+    RequestTimedOut: Kind(
+        HTTPStatus.SERVICE_UNAVAILABLE, "request_timed_out", "The request took too long"
+    ),
+}
+FRAMEWORK_KINDS: Mapping[int, Kind] = {
+    HTTPStatus.BAD_REQUEST: INVALID,
+    HTTPStatus.NOT_FOUND: Kind(
+        HTTPStatus.NOT_FOUND, "unknown_path", "There is nothing at this address"
+    ),
+    HTTPStatus.METHOD_NOT_ALLOWED: Kind(
+        HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "The method is not allowed here"
+    ),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Kind(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", "The request's body is too large"
+    ),
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: Kind(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body must be JSON"
+    ),
+}
+FRAMEWORK_DETAILS: Mapping[int, str] = {
+    HTTPStatus.NOT_FOUND: "Check the path; /docs lists every one, and identifiers are UUIDs.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "Another method exists at this path; /docs lists them all.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
+        "A body may have 1 MiB. Files go to the bucket by their upload URLs, not through the API."
+    ),
+}
+
+
+def problem_response(request: Request[Any, Any, Any], error: Exception) -> Response[ProblemView]:
+    """The answer for an error that left a handler, a guard, a middleware or the routing."""
+    return _response(error, request_id=str(request.scope["state"].get("request_id", "")))
+
+
+def documented(*errors: type[Exception]) -> dict[int, ResponseSpec]:
+    """These problems, and those of every path, for the OpenAPI document."""
+    kinds = [INVALID, KINDS[Unauthenticated], UNAVAILABLE, *(KINDS[error] for error in errors)]
+    described: dict[int, list[str]] = {}
+    for kind in kinds:
+        described.setdefault(kind.status, []).append(kind.title)
+    return {
+        int(status): ResponseSpec(
+            ProblemView,
+            description=". ".join(dict.fromkeys(titles)) + ".",
+            media_type=PROBLEM_MEDIA_TYPE,
+            generate_examples=False,
+        )
+        for status, titles in described.items()
+    }
+
+
+def _response(error: Exception, *, request_id: str) -> Response[ProblemView]:
+    kind, detail, errors = _explain(error)
+    view = ProblemView(
+        type=TYPE_PREFIX + kind.code.replace("_", "-"),
+        title=kind.title,
+        status=int(kind.status),
+        detail=detail,
+        code=kind.code,
+        request_id=request_id,
+        errors=None if errors is None else [FieldProblem(e.field, e.message) for e in errors],
+    )
+    return Response(
+        view,
+        status_code=int(kind.status),
+        media_type=PROBLEM_MEDIA_TYPE,
+        headers=_headers(kind, error),
+    )
+
+
+def _explain(error: Exception) -> tuple[Kind, str, list[FieldError] | None]:
+    """Which problem an error is, a sentence about it, and what is wrong with which field."""
+    known = KINDS.get(type(error))
+    if isinstance(error, InvalidRequest):
+        return INVALID, error.message, list(error.errors[:ERRORS_MAX])
+    if known is not None:
+        detail = error.message if isinstance(error, RequestRefused) else str(error)
+        return known, detail, None
+    if isinstance(error, DependencyError):
+        kind = Kind(UNAVAILABLE.status, error.code, UNAVAILABLE.title)
+        log.warning("dependency.unavailable", dependency=error.dependency, error_code=error.code)
+        return kind, f"{error.message} Try again later.", None
+    if database_is_away(error):
+        log.warning("dependency.unavailable", dependency="database", error=type(error).__name__)
+        return UNAVAILABLE, "The database does not answer now. Try again later.", None
+    if isinstance(error, HTTPException) and error.status_code in FRAMEWORK_KINDS:
+        return _explain_framework(error)
+    log.error("request.failed", exc_info=error)
+    return INTERNAL, "This is a fault of the service; its log has more under the request id.", None
+
+
+def _explain_framework(error: HTTPException) -> tuple[Kind, str, list[FieldError] | None]:
+    kind = FRAMEWORK_KINDS[error.status_code]
+    if isinstance(error, ValidationException):
+        errors = [
+            FieldError(item.get("key", "body"), _without_prefix(item["message"]))
+            for item in error.extra or []
+            if isinstance(item, dict)
+        ] or [FieldError("request", _without_prefix(error.detail))]
+        detail = "; ".join(f"{item.field}: {item.message}" for item in errors[:3])
+        return kind, detail, errors[:ERRORS_MAX]
+    if kind is INVALID:
+        return kind, _without_prefix(error.detail), None
+    return kind, FRAMEWORK_DETAILS.get(error.status_code, error.detail), None
+
+
+def _without_prefix(message: str) -> str:
+    """Pydantic says `Value error, …` for what our own validators raise."""
+    return re.sub(r"^(Value|Assertion) error, ", "", message)
+
+
+def _headers(kind: Kind, error: Exception) -> dict[str, str]:
+    if kind.status == HTTPStatus.UNAUTHORIZED:
+        return {"WWW-Authenticate": 'Bearer realm="sluice"'}
+    if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        told = error.retry_after if isinstance(error, DependencyError) else None
+        wait = min(told or RETRY_AFTER, RETRY_AFTER_MAX)
+        return {"Retry-After": str(max(1, round(wait.total_seconds())))}
+    if isinstance(error, HTTPException) and error.headers:
+        return {name: value for name, value in error.headers.items() if name.lower() == "allow"}
+    return {}
+
+
+def database_is_away(error: Exception) -> bool:
+    """Whether Postgres could not be reached, or gave way to somebody else (a deadlock, a lock)."""
+    if isinstance(error, DBAPIError):
+        # Class 40: rolled back in favour of another; 53, 55, 57: no room, a lock, shutting down.
+        state = str(getattr(error.orig, "sqlstate", None) or "")
+        return (
+            error.connection_invalidated
+            or isinstance(error, OperationalError | InterfaceError)
+            or state[:2] in {"08", "40", "53", "55", "57"}
+        )
+    # The driver's connection attempts fail outside SQLAlchemy's wrapping.
+    return isinstance(error, PoolTimeoutError | OSError) or _is_postgres_refusal(error)
+
+
+def _is_postgres_refusal(error: Exception) -> bool:
+    return str(getattr(error, "sqlstate", None) or "")[:2] in {"08", "28", "3D", "53", "57"}
+
+
+EXCEPTION_HANDLERS: ExceptionHandlersMap = {Exception: problem_response}

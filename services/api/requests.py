@@ -1,0 +1,182 @@
+"""The bodies that the API takes. Unknown fields are refused: a misspelt one must not pass."""
+
+import unicodedata
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from api.errors import FieldError, InvalidRequest
+from api.file_names import KEY_BYTES_MAX, FileName
+from pipeline.chunk import ChunkSettings
+from pipeline.chunk.settings import SIZE_MAX, SIZE_MIN
+
+FILES_MAX = 1_000  # of one request: some 300 KB of signed URLs in the answer
+DATASET_NAME_CHARS_MAX = 200
+OBJECT_BYTES_MAX = 5 * 1024**4  # no object store takes larger ones; the setting is far below
+PRIORITY_MAX = 100
+QUERY_CHARS_MAX = 4_000  # beyond what an embedding model reads well
+HITS_MAX = 100
+HITS_DEFAULT = 10
+
+
+def _presentable(text: str) -> str:
+    """Trimmed and folded to NFC. ValueError if blank, or if it cannot be shown or stored."""
+    text = unicodedata.normalize("NFC", text.strip())
+    if not text:
+        raise ValueError("must not be blank")
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
+        raise ValueError("must not contain control characters")
+    return text
+
+
+def _storable(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be blank")
+    if any(character == "\0" or unicodedata.category(character) == "Cs" for character in text):
+        raise ValueError("holds a character that no text has")
+    return text
+
+
+DatasetName = Annotated[
+    str,
+    Field(min_length=1, max_length=DATASET_NAME_CHARS_MAX, examples=["Annual reports"]),
+    AfterValidator(_presentable),
+]
+Priority = Annotated[
+    int,
+    Field(
+        ge=-PRIORITY_MAX,
+        le=PRIORITY_MAX,
+        description="Datasets of a higher priority are indexed before others of the tenant.",
+    ),
+]
+ContentType = Annotated[
+    str,
+    Field(
+        max_length=255,
+        pattern=r"^[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}( *; *[ -~]*)?$",
+        examples=["application/pdf"],
+    ),
+]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+class Chunking(Body):
+    """How documents are cut into the passages that search finds; lengths in characters. What is
+    left out stays as it is, or is the default at first."""
+
+    strategy: Literal["recursive"] | None = None
+    size: int | None = Field(None, ge=SIZE_MIN, le=SIZE_MAX)
+    overlap: int | None = Field(None, ge=0, lt=SIZE_MAX)
+
+    def over(self, base: ChunkSettings) -> ChunkSettings:
+        """
+        Raises:
+            InvalidRequest: together they make no sense.
+        """
+        try:
+            return replace(base, **self.model_dump(exclude_none=True))
+        except ValueError as error:
+            raise InvalidRequest(FieldError("chunking", str(error))) from error
+
+
+class NewFile(Body):
+    """A file to upload. What is given of type and size is signed: the upload must match it."""
+
+    file_name: FileName
+    content_type: ContentType | None = None
+    size: int | None = Field(None, ge=0, le=OBJECT_BYTES_MAX, description="In bytes.")
+
+
+def _without_duplicates(files: list[NewFile]) -> list[NewFile]:
+    seen: set[str] = set()
+    for file in files:
+        if file.file_name in seen:
+            raise ValueError(f"the file name {file.file_name!r} is there twice")
+        seen.add(file.file_name)
+    return files
+
+
+NewFiles = Annotated[
+    list[NewFile], Field(min_length=1, max_length=FILES_MAX), AfterValidator(_without_duplicates)
+]
+
+
+class CreateDataset(Body):
+    """A dataset, and the files that will be uploaded to it first."""
+
+    name: DatasetName
+    files: NewFiles | None = Field(
+        None, description="Leave it out to make a dataset without upload URLs."
+    )
+    chunking: Chunking = Chunking()
+    priority: Priority = 0
+
+
+class UpdateDataset(Body):
+    """What to change; what is left out stays as it is."""
+
+    name: DatasetName | None = None
+    priority: Priority | None = None
+    paused: bool | None = Field(
+        None, description="While a dataset is paused, its documents are not indexed."
+    )
+    chunking: Chunking | None = Field(
+        None,
+        description=(
+            "Holds for what is indexed from then on; trigger a job to index a document anew."
+        ),
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _says_something(cls, given: Any) -> Any:
+        if isinstance(given, dict) and all(value is None for value in given.values()):
+            raise ValueError("give at least one of name, priority, paused, chunking")
+        return given
+
+
+class RequestUploads(Body):
+    """More files for a dataset. The name of an existing document overwrites it."""
+
+    files: NewFiles
+
+
+class UploadedFile(Body):
+    file_name: FileName
+
+
+class CompleteUploads(Body):
+    """Which files were uploaded; all that have an upload URL if left out."""
+
+    files: list[UploadedFile] | None = Field(None, min_length=1, max_length=FILES_MAX)
+
+
+class TriggerJob(Body):
+    """An object of the bucket to look at again."""
+
+    dataset_id: Annotated[UUID, Field(strict=False)]
+    object_key: Annotated[str, Field(min_length=1, max_length=KEY_BYTES_MAX)]
+
+
+class Search(Body):
+    """A question to a dataset."""
+
+    query: Annotated[
+        str, Field(min_length=1, max_length=QUERY_CHARS_MAX), AfterValidator(_storable)
+    ]
+    limit: int = Field(HITS_DEFAULT, ge=1, le=HITS_MAX)
+    mode: Literal["hybrid", "dense", "keyword"] = "hybrid"
+    filter: dict[str, Any] | None = Field(
+        None,
+        description=(
+            "Fields file_name, document_id, sheet, heading, page, line; each with a value or with "
+            "operators: eq, in, prefix, gte, lte. All must hold."
+        ),
+        examples=[{"page": {"gte": 2, "lte": 9}, "file_name": "a.pdf"}],
+    )

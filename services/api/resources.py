@@ -1,0 +1,64 @@
+"""What the API works with, opened once for the life of the process."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+
+from redis.asyncio import Redis
+
+from api.auth import Authentication
+from api.settings import ApiSettings
+from db.engine import Sessions, create_engine, session_factory
+from pipeline.embed.client import Embedder
+from pipeline.embed.configured import configured_model
+from pipeline.search import Searcher
+from pipeline.store.objects import ObjectStore
+from pipeline.store.vectors import VectorStore
+
+REDIS_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    sessions: Sessions
+    redis: Redis
+    objects: ObjectStore
+    vectors: VectorStore
+    embedder: Embedder
+    searcher: Searcher
+    authentication: Authentication
+
+
+@asynccontextmanager
+async def open_resources(settings: ApiSettings) -> AsyncIterator[Resources]:
+    """Nothing is connected to yet: the API starts while its dependencies are away."""
+    async with AsyncExitStack() as stack:
+        engine = create_engine(
+            settings.database_url.get_secret_value(),
+            pool_size=settings.database_pool,
+            application_name="sluice-api",
+            prepared_statements=settings.database_prepared_statements,
+        )
+        stack.push_async_callback(engine.dispose)
+        sessions = session_factory(engine)
+        redis = Redis.from_url(
+            settings.redis_url.get_secret_value(),
+            decode_responses=True,
+            socket_timeout=REDIS_SECONDS,
+            socket_connect_timeout=REDIS_SECONDS,
+        )
+        stack.push_async_callback(redis.aclose)
+        # The workers' model; but somebody waits for a query, so it is given up sooner.
+        model = replace(configured_model(settings), timeout=settings.query_embedding_timeout)
+        objects = await stack.enter_async_context(ObjectStore.open(settings))
+        vectors = await stack.enter_async_context(VectorStore.open(settings))
+        embedder = await stack.enter_async_context(Embedder(model))
+        yield Resources(
+            sessions=sessions,
+            redis=redis,
+            objects=objects,
+            vectors=vectors,
+            embedder=embedder,
+            searcher=Searcher(sessions, vectors, embedder, languages=settings.embedding_languages),
+            authentication=Authentication(sessions),
+        )

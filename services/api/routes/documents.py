@@ -1,0 +1,84 @@
+"""The documents of a dataset."""
+
+from litestar import Router, delete, get
+from litestar.di import NamedDependency
+from litestar.status_codes import HTTP_202_ACCEPTED
+
+from api.auth import Caller, may_write
+from api.cursors import decode_cursor
+from api.problems import documented
+from api.resources import Resources
+from api.routes.parameters import DEFAULT_LIMIT, Cursor, DatasetId, DocumentId, Limit
+from api.views import DocumentView, Page, RemovalView
+from db.errors import DatasetNotFound, DocumentNotFound
+from db.repositories.audit_log import AuditLogRepository
+from db.repositories.commands import CommandRepository
+from db.repositories.datasets import DatasetRepository
+from db.repositories.document_views import DocumentViewRepository
+
+
+@get("/", summary="List documents", responses=documented(DatasetNotFound))
+async def list_documents(
+    dataset_id: DatasetId,
+    caller: NamedDependency[Caller],
+    resources: NamedDependency[Resources],
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Page[DocumentView]:
+    """Each with the state of its latest job. Deleted documents are not listed."""
+    before = decode_cursor(cursor)
+    async with resources.sessions() as session:
+        await DatasetRepository(session, caller.tenant_id).live_space(dataset_id)
+        rows = await DocumentViewRepository(session, caller.tenant_id).page(
+            dataset_id, before=before, limit=limit + 1
+        )
+    return Page.of(rows, limit, view=DocumentView.of, key=lambda row: row.document.id)
+
+
+@get(
+    "/{document_id:uuid}",
+    summary="Get a document",
+    responses=documented(DatasetNotFound, DocumentNotFound),
+)
+async def get_document(
+    dataset_id: DatasetId,
+    document_id: DocumentId,
+    caller: NamedDependency[Caller],
+    resources: NamedDependency[Resources],
+) -> DocumentView:
+    async with resources.sessions() as session:
+        await DatasetRepository(session, caller.tenant_id).live_space(dataset_id)
+        row = await DocumentViewRepository(session, caller.tenant_id).get(dataset_id, document_id)
+    return DocumentView.of(row)
+
+
+@delete(
+    "/{document_id:uuid}",
+    guards=[may_write],
+    status_code=HTTP_202_ACCEPTED,
+    summary="Delete a document",
+    responses=documented(DatasetNotFound, DocumentNotFound),
+)
+async def delete_document(
+    dataset_id: DatasetId,
+    document_id: DocumentId,
+    caller: NamedDependency[Caller],
+    resources: NamedDependency[Resources],
+) -> RemovalView:
+    """It is out of search at once; the job removes the object and the vectors. A version that is
+    uploaded after the deletion stays."""
+    async with resources.sessions.begin() as session:
+        await DatasetRepository(session, caller.tenant_id).hold(dataset_id)
+        commands = CommandRepository(session, caller.tenant_id)
+        job_id = await commands.delete_document(dataset_id, document_id)
+        AuditLogRepository(session).record(
+            caller, "document.deleted", document_id, dataset_id=str(dataset_id)
+        )
+    return RemovalView(job_id)
+
+
+router = Router(
+    "/datasets/{dataset_id:uuid}/documents",
+    route_handlers=[list_documents, get_document, delete_document],
+    tags=["Documents"],
+)

@@ -1,0 +1,39 @@
+"""Pages for people: the OpenAPI document in Swagger UI, served from here, scripts included.
+
+No script or style comes from elsewhere, so the pages work without a network and the policy can
+forbid everything else. Swagger UI sets styles on its elements, hence `unsafe-inline` for those.
+"""
+
+from pathlib import Path
+
+from litestar import MediaType, Response, get
+from litestar.response import Redirect
+from litestar.static_files import create_static_files_router
+from litestar.types import ControllerRouterHandler
+
+import api
+
+STATIC = Path(api.__file__).parent / "static"
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+
+
+@get("/", include_in_schema=False)
+async def home() -> Redirect:
+    return Redirect("/docs")
+
+
+@get("/docs", include_in_schema=False, sync_to_thread=False)
+def docs() -> Response[str]:
+    return Response(
+        (STATIC / "docs.html").read_text(encoding="utf-8"),
+        media_type=MediaType.HTML,
+        headers={"content-security-policy": PAGE_POLICY},
+    )
+
+
+static_files = create_static_files_router("/static", directories=[STATIC], name="static")
+handlers: list[ControllerRouterHandler] = [home, docs, static_files]

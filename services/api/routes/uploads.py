@@ -1,0 +1,99 @@
+"""Uploads to a dataset that exists: more URLs, and the word that they were used."""
+
+from litestar import Router, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+from litestar.status_codes import HTTP_202_ACCEPTED
+
+from api import uploads
+from api.auth import Caller, may_write
+from api.limits import Limits
+from api.problems import documented
+from api.requests import FILES_MAX, CompleteUploads, RequestUploads
+from api.resources import Resources
+from api.routes.parameters import DatasetId
+from api.views import CompletedUploadsView, JobView, UploadUrlsView
+from db.errors import DatasetNotFound
+from db.repositories.audit_log import AuditLogRepository
+from db.repositories.changes import ChangeRepository
+from db.repositories.datasets import DatasetRepository
+from db.repositories.job_history import JobHistoryRepository
+from db.repositories.uploads import UploadRepository
+
+
+@post(
+    "/",
+    guards=[may_write],
+    summary="Get more upload URLs",
+    responses=documented(DatasetNotFound),
+)
+async def request_uploads(
+    dataset_id: DatasetId,
+    data: JSONBody[RequestUploads],
+    caller: NamedDependency[Caller],
+    resources: NamedDependency[Resources],
+    limits: NamedDependency[Limits],
+) -> UploadUrlsView:
+    """The name of an existing document overwrites it; search shows the old version until the new
+    one is indexed."""
+    urls = await uploads.sign(resources.objects, dataset_id, data.files, limits)
+    async with resources.sessions.begin() as session:
+        await DatasetRepository(session, caller.tenant_id).hold(dataset_id)
+        await uploads.expect(
+            session,
+            tenant_id=caller.tenant_id,
+            dataset_id=dataset_id,
+            files=data.files,
+            limits=limits,
+        )
+        AuditLogRepository(session).record(
+            caller, "uploads.requested", dataset_id, files=len(data.files)
+        )
+    return UploadUrlsView(urls)
+
+
+@post(
+    "/complete",
+    guards=[may_write],
+    status_code=HTTP_202_ACCEPTED,
+    summary="Say that files were uploaded",
+    responses=documented(DatasetNotFound),
+)
+async def complete_uploads(
+    dataset_id: DatasetId,
+    caller: NamedDependency[Caller],
+    resources: NamedDependency[Resources],
+    limits: NamedDependency[Limits],
+    data: JSONBody[CompleteUploads | None] = None,
+) -> CompletedUploadsView:
+    """Optional: it queues the jobs at once instead of when the bucket's event comes in. Without a
+    list of files it looks for up to 1,000 that have an upload URL; call again for more."""
+    async with resources.sessions.begin() as session:
+        await DatasetRepository(session, caller.tenant_id).hold(dataset_id)
+        if data is not None and data.files is not None:
+            names = list(dict.fromkeys(file.file_name for file in data.files))
+        else:
+            awaited = UploadRepository(session, caller.tenant_id, dataset_id)
+            names = [each.file_name for each in await awaited.awaited(limit=FILES_MAX)]
+    changes = await uploads.arrived(resources.objects, dataset_id, names, reason="upload")
+    async with resources.sessions.begin() as session:
+        await DatasetRepository(session, caller.tenant_id).hold(dataset_id)
+        jobs = await ChangeRepository(session).apply(changes, large_bytes=limits.large_bytes)
+        AuditLogRepository(session).record(
+            caller, "uploads.completed", dataset_id, files=len(changes)
+        )
+        rows = await JobHistoryRepository(session, caller.tenant_id).of_ids(
+            [job_id for job_id in jobs.values() if job_id is not None]
+        )
+    there = {change.file_name for change in changes}
+    return CompletedUploadsView(
+        jobs=[JobView.of(row) for row in rows],
+        missing=[name for name in names if name not in there],
+    )
+
+
+router = Router(
+    "/datasets/{dataset_id:uuid}/uploads",
+    route_handlers=[request_uploads, complete_uploads],
+    tags=["Uploads"],
+)

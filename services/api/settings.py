@@ -1,0 +1,100 @@
+"""What the API process reads from the environment, once, at its start."""
+
+from datetime import timedelta
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from pipeline.chunk import ChunkSettings
+from pipeline.queue import LARGE_BYTES
+from pipeline.settings import (
+    DatabaseSettings,
+    EmbeddingSettings,
+    LogSettings,
+    ObjectStoreSettings,
+    RedisSettings,
+    Seconds,
+    VectorStoreSettings,
+)
+
+MEBIBYTE = 1024**2
+# R2 takes a single PUT of up to 5 MiB below 5 GiB.
+PUT_BYTES_MAX = 5 * 1024**3 - 5 * MEBIBYTE
+
+
+class ApiSettings(
+    DatabaseSettings,
+    RedisSettings,
+    ObjectStoreSettings,
+    VectorStoreSettings,
+    EmbeddingSettings,
+    LogSettings,
+):
+    host: str = Field("127.0.0.1", validation_alias="SLUICE_API_HOST")
+    port: int = Field(8800, ge=1, le=65_535, validation_alias="SLUICE_API_PORT")
+    cors_origins_list: str = Field(
+        "",
+        validation_alias="SLUICE_API_CORS_ORIGINS",
+        description="origins of browsers that may call, separated by commas; none by default",
+    )
+    forwarded_allow_ips: str = Field(
+        "",
+        validation_alias="SLUICE_API_FORWARDED_ALLOW_IPS",
+        description="proxies whose X-Forwarded headers are believed; none by default",
+    )
+    request_timeout: Seconds = Field(
+        timedelta(seconds=30), validation_alias="SLUICE_API_REQUEST_TIMEOUT_SECONDS"
+    )
+    shutdown_grace: Seconds = Field(
+        timedelta(seconds=20), validation_alias="SLUICE_API_SHUTDOWN_SECONDS"
+    )
+    connections_max: int = Field(1_000, ge=1, validation_alias="SLUICE_API_CONNECTIONS")
+
+    upload_bytes_max: int = Field(
+        PUT_BYTES_MAX, ge=1, le=PUT_BYTES_MAX, validation_alias="SLUICE_UPLOAD_BYTES_MAX"
+    )
+    upload_url_expiry: Seconds = Field(
+        timedelta(hours=1),
+        ge=timedelta(minutes=1),
+        le=timedelta(days=7),
+        validation_alias="SLUICE_UPLOAD_URL_SECONDS",
+        description="how long an upload URL works",
+    )
+    chunk_size: int = Field(
+        1_000,
+        validation_alias="SLUICE_CHUNK_SIZE",
+        description="characters, for datasets that say nothing else",
+    )
+    chunk_overlap: int = Field(200, validation_alias="SLUICE_CHUNK_OVERLAP")
+    large_bytes: int = Field(LARGE_BYTES, ge=1, validation_alias="SLUICE_LARGE_BYTES")
+
+    query_embedding_timeout: Seconds = Field(
+        timedelta(seconds=5),
+        validation_alias="SLUICE_QUERY_EMBEDDING_SECONDS",
+        description="after which a hybrid search answers from keywords alone",
+    )
+    embedding_languages_list: str = Field(
+        "*",
+        validation_alias="SLUICE_EMBEDDING_LANGUAGES",
+        description="languages the model knows, such as en,de; * for all",
+    )
+
+    @model_validator(mode="after")
+    def _chunking_is_valid(self) -> Self:
+        self.chunking()
+        return self
+
+    def chunking(self) -> ChunkSettings:
+        return ChunkSettings(size=self.chunk_size, overlap=self.chunk_overlap)
+
+    @property
+    def cors_origins(self) -> list[str]:
+        return _parts(self.cors_origins_list)
+
+    @property
+    def embedding_languages(self) -> list[str]:
+        return _parts(self.embedding_languages_list)
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

@@ -1,0 +1,93 @@
+"""Upload URLs: signed, and written down so that the poller looks for what is to come."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.errors import FieldError, InvalidRequest
+from api.file_names import object_key
+from api.limits import Limits
+from api.requests import NewFile
+from api.views import UploadUrlView
+from db.repositories.changes import Change
+from db.repositories.uploads import Expected, UploadRepository
+from pipeline.store.objects import ObjectStore
+
+HEADS_AT_ONCE = 16
+
+
+async def sign(
+    objects: ObjectStore, dataset_id: UUID, files: Sequence[NewFile], limits: Limits
+) -> list[UploadUrlView]:
+    """One URL a file, in their order.
+
+    Raises:
+        InvalidRequest: a file is larger than a single upload may be.
+    """
+    too_large = [
+        FieldError(f"files.{index}.size", f"may be at most {limits.upload_bytes_max} bytes")
+        for index, file in enumerate(files)
+        if (file.size or 0) > limits.upload_bytes_max
+    ]
+    if too_large:
+        raise InvalidRequest(*too_large)
+    expires_at = datetime.now(UTC) + limits.upload_url_expiry
+    urls = []
+    for file in files:
+        key = object_key(dataset_id, file.file_name)
+        url, headers = await objects.presign_put(
+            key,
+            content_type=file.content_type,
+            content_length=file.size,
+            expires=limits.upload_url_expiry,
+        )
+        urls.append(UploadUrlView(file.file_name, key, url, "PUT", headers, expires_at))
+        # Signing is arithmetic: a thousand signatures must not hold up everybody else.
+        await asyncio.sleep(0)
+    return urls
+
+
+async def expect(
+    session: AsyncSession,
+    *,
+    tenant_id: UUID,
+    dataset_id: UUID,
+    files: Sequence[NewFile],
+    limits: Limits,
+) -> None:
+    """Write down what was signed; the caller holds the dataset."""
+    await UploadRepository(session, tenant_id, dataset_id).expect(
+        [
+            Expected(
+                object_key=object_key(dataset_id, file.file_name),
+                file_name=file.file_name,
+                content_type=file.content_type,
+                size=file.size,
+            )
+            for file in files
+        ],
+        expiry=limits.upload_url_expiry,
+    )
+
+
+async def arrived(
+    objects: ObjectStore, dataset_id: UUID, file_names: Sequence[str], *, reason: str
+) -> list[Change]:
+    """A change for each of these files that the bucket has, in their order."""
+    slots = asyncio.Semaphore(HEADS_AT_ONCE)
+
+    async def look(file_name: str) -> Change | None:
+        key = object_key(dataset_id, file_name)
+        async with slots:
+            version = await objects.head(key)
+        if version is None:
+            return None
+        return Change(dataset_id, key, file_name, reason, size=version.size)
+
+    # A group: when one look fails, the others are called off.
+    async with asyncio.TaskGroup() as group:
+        looks = [group.create_task(look(file_name)) for file_name in file_names]
+    return [change for each in looks if (change := each.result()) is not None]

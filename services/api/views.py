@@ -1,0 +1,285 @@
+"""What the API answers, field by field. Times are UTC, sizes bytes, progress percent."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, Self, TypeVar
+from uuid import UUID
+
+from api.cursors import encode_cursor
+from api.statuses import (
+    DatasetStatus,
+    DocumentStatus,
+    dataset_progress,
+    dataset_status,
+    document_status,
+    retries,
+)
+from db.models import Attempt, Outcome, Status, WaitingFor
+from db.repositories.datasets import DatasetRow
+from db.repositories.document_views import DocumentRow
+from db.repositories.job_history import JobRow
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """A part of a list, newest first; `next_cursor` asks for the next, null at the end."""
+
+    items: list[T]
+    next_cursor: str | None
+
+    @classmethod
+    def of(
+        cls, rows: Sequence[R], limit: int, *, view: Callable[[R], T], key: Callable[[R], UUID]
+    ) -> Self:
+        """A page of `limit` items from rows that were asked for with one more."""
+        shown = rows[:limit]
+        more = len(rows) > limit
+        return cls([view(row) for row in shown], encode_cursor(key(shown[-1])) if more else None)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkingView:
+    strategy: str
+    size: int
+    overlap: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetView:
+    """`document_count` leaves out what was deleted; `chunk_count` is what search looks through."""
+
+    id: UUID
+    name: str
+    status: DatasetStatus
+    progress: int
+    document_count: int
+    searchable_count: int
+    failed_count: int
+    chunk_count: int
+    priority: int
+    paused: bool
+    chunking: ChunkingView
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, row: DatasetRow) -> Self:
+        return cls(
+            id=row.id,
+            name=row.name,
+            status=dataset_status(row.counts),
+            progress=dataset_progress(row.counts),
+            document_count=row.counts.documents,
+            searchable_count=row.counts.searchable,
+            failed_count=row.counts.failed,
+            chunk_count=row.counts.chunks,
+            priority=row.priority,
+            paused=row.paused_at is not None,
+            chunking=ChunkingView(row.chunking.strategy, row.chunking.size, row.chunking.overlap),
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class UploadUrlView:
+    """One signed upload: send exactly these headers and the file's bytes by this method."""
+
+    file_name: str
+    object_key: str
+    upload_url: str
+    method: str
+    headers: dict[str, str]
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedDatasetView:
+    dataset: DatasetView
+    upload_urls: list[UploadUrlView]
+
+
+@dataclass(frozen=True, slots=True)
+class UploadUrlsView:
+    upload_urls: list[UploadUrlView]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentView:
+    """`searchable` says whether search shows a version of it, whatever the latest job's status."""
+
+    id: UUID
+    dataset_id: UUID
+    file_name: str
+    object_key: str
+    status: DocumentStatus
+    searchable: bool
+    task_id: UUID | None
+    stage: str | None
+    progress: int
+    chunk_count: int
+    page_count: int | None
+    character_count: int | None
+    content_type: str | None
+    media_type: str | None
+    size: int | None
+    etag: str | None
+    warnings: list[str]
+    error_code: str | None
+    error: str | None
+    created_at: datetime
+    updated_at: datetime
+    indexed_at: datetime | None
+
+    @classmethod
+    def of(cls, row: DocumentRow) -> Self:
+        document, job = row.document, row.job
+        return cls(
+            id=document.id,
+            dataset_id=document.dataset_id,
+            file_name=document.file_name,
+            object_key=document.object_key,
+            status=document_status(None if job is None else job.status),
+            searchable=document.live_generation is not None,
+            task_id=None if job is None else job.id,
+            stage=None if job is None else job.stage,
+            progress=0 if job is None else job.progress,
+            chunk_count=document.chunk_count,
+            page_count=document.page_count,
+            character_count=document.character_count,
+            content_type=document.content_type,
+            media_type=document.media_type,
+            size=document.size,
+            etag=document.etag,
+            warnings=document.warnings,
+            error_code=None if job is None else job.error_code,
+            error=None if job is None else job.error,
+            created_at=document.created_at,
+            updated_at=document.updated_at,
+            indexed_at=document.live_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """`retries` counts the tries after the first, `attempts` every start of the work.
+
+    While queued, `waiting_for` may say why it is not being worked on; `next_attempt_at` when it is
+    due. `error` is the latest one, also while another try is to come.
+    """
+
+    task_id: UUID
+    dataset_id: UUID
+    document_id: UUID
+    file_name: str
+    object_key: str
+    reason: str
+    status: Status
+    stage: str | None
+    waiting_for: WaitingFor | None
+    dependency: str | None
+    progress: int
+    retries: int
+    attempts: int
+    chunks_done: int
+    tokens: int
+    priority: int
+    error_code: str | None
+    error: str | None
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    next_attempt_at: datetime | None
+
+    @classmethod
+    def of(cls, row: JobRow) -> Self:
+        job = row.job
+        return cls(
+            task_id=job.id,
+            dataset_id=job.dataset_id,
+            document_id=job.document_id,
+            file_name=row.file_name,
+            object_key=row.object_key,
+            reason=job.reason,
+            status=Status(job.status),
+            stage=job.stage,
+            waiting_for=None if job.waiting_for is None else WaitingFor(job.waiting_for),
+            dependency=job.dependency,
+            progress=job.progress,
+            retries=retries(job.tries),
+            attempts=job.attempts,
+            chunks_done=job.chunks_done,
+            tokens=job.tokens,
+            priority=job.priority,
+            error_code=job.error_code,
+            error=job.error,
+            created_at=job.created_at,
+            updated_at=job.updated_at,
+            started_at=job.started_at,
+            finished_at=job.finished_at,
+            next_attempt_at=job.run_after if job.status == Status.QUEUED else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetJobsView:
+    """A dataset and its jobs, newest first, in pages."""
+
+    dataset: DatasetView
+    jobs: list[JobView]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedUploadsView:
+    """The jobs that index what arrived; `missing` names files that the bucket does not have."""
+
+    jobs: list[JobView]
+    missing: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalView:
+    """The job that removes the object and what was stored of it."""
+
+    task_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptView:
+    """One start of a job's work and how it ended."""
+
+    number: int
+    outcome: Outcome
+    stage: str | None
+    worker: str
+    error_code: str | None
+    error: str | None
+    tokens: int
+    chunks_embedded: int
+    chunks_reused: int
+    stage_seconds: dict[str, float]
+    started_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> Self:
+        return cls(
+            number=attempt.number,
+            outcome=Outcome(attempt.outcome),
+            stage=attempt.stage,
+            worker=attempt.worker,
+            error_code=attempt.error_code,
+            error=attempt.error,
+            tokens=attempt.tokens,
+            chunks_embedded=attempt.chunks_embedded,
+            chunks_reused=attempt.chunks_reused,
+            stage_seconds=attempt.stage_seconds,
+            started_at=attempt.started_at,
+            finished_at=attempt.finished_at,
+        )
