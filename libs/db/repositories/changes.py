@@ -27,8 +27,9 @@ JOBS_CHANNEL = "sluice_jobs"
 class Change:
     """An object of a known dataset may have changed.
 
-    `etag`, `size` and `at` are what an event said of it; a hint without them (a client's word, a
-    retry by hand) always leads to a look at the store. `gone` is set for a delete event.
+    `etag`, `size` and `at` are what an event said of it; a hint without `at` (a client's word, a
+    retry by hand) always leads to a look at the store, whatever its size. `gone` is set for a
+    delete event.
     """
 
     dataset_id: UUID
@@ -168,6 +169,8 @@ class ChangeRepository:
             document.event_time, document.event_etag = change.at, change.etag
             if not change.gone:
                 document.etag, document.size = change.etag, change.size
+        if change.at is None and change.size is not None:
+            document.size = change.size  # from a look at the store: it decides the queue
         if dataset.deleted_at is not None:
             # Whatever arrives for a deleted dataset is removed again.
             document.deleted_at, document.deleted_etag = now, change.etag or document.etag
