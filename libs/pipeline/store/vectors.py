@@ -1,0 +1,124 @@
+"""The index: rows with vectors in Milvus, one collection per embedding space."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Self
+
+from pymilvus import AsyncMilvusClient
+
+from pipeline.filters import quote
+from pipeline.settings import VectorStoreSettings
+from pipeline.store.collection import to_record
+from pipeline.store.milvus import WRITE_TIMEOUT, MilvusConnection
+from pipeline.store.rows import TEXT_BYTES_MAX, TOKENS_BYTES_MAX, Row
+from pipeline.store.vector_errors import RowRejected, VectorStoreMisconfigured
+from pipeline.store.vector_reader import Consistency, VectorReader, document_clause
+
+__all__ = ["Consistency", "VectorStore"]
+
+BATCH_ROWS = 500
+BATCH_BYTES = 4 * 1024 * 1024  # far below gRPC's 64 MB, and small enough to be retried cheaply
+FLOAT_BYTES = 4
+WRITE_SECONDS = WRITE_TIMEOUT.total_seconds()
+
+
+class VectorStore(VectorReader):
+    """What the reader offers, and writing and deleting, on one connection."""
+
+    def __init__(self, settings: VectorStoreSettings, connection: MilvusConnection) -> None:
+        super().__init__(connection, settings.milvus_prefix)
+        self._ensured: dict[str, int] = {}
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: VectorStoreSettings) -> AsyncIterator[Self]:
+        """One for the life of a process and its event loop. Needs no server yet."""
+        connection = MilvusConnection(settings)
+        try:
+            yield cls(settings, connection)
+        finally:
+            await connection.close()
+
+    async def ensure(self, space: str, dimensions: int) -> None:
+        """Make the space's collection exist. Safe to call at every start and concurrently.
+
+        Raises VectorStoreMisconfigured if it exists with other dimensions.
+        """
+        if space not in self._ensured:
+            name = self._name(space)
+            # Always: it also mends a collection whose creator died halfway, and loads it.
+            await self._connection.create(name, dimensions)
+            self._ensured[space] = await self._connection.dimensions(name) or 0
+        if self._ensured[space] != dimensions:
+            raise VectorStoreMisconfigured(
+                f"the space {space} has vectors of {self._ensured[space]} dimensions, "
+                f"not {dimensions}"
+            )
+
+    async def write(self, space: str, rows: Sequence[Row]) -> None:
+        """Write rows, replacing those of the same id; all of them, or an error.
+
+        After an error any part may have been written; writing again mends it. Raises RowRejected
+        for a row that can never be stored.
+        """
+        for row in rows:
+            if len(row.text.encode()) > TEXT_BYTES_MAX or len(row.tokens) > TOKENS_BYTES_MAX:
+                raise RowRejected(f"chunk {row.ordinal} is longer than a row can hold")
+        if not rows:
+            return
+        await self.ensure(space, len(rows[0].dense))
+        name = self._name(space)
+        for batch in _batches(rows):
+            if not await self._write(name, [to_record(row) for row in batch]):
+                # Dropped behind our back: the next attempt creates it anew.
+                self._ensured.pop(space, None)
+                raise VectorStoreMisconfigured(f"the collection of space {space} has gone")
+
+    async def delete_generations(
+        self, space: str, *, dataset: str, document: str, below: int
+    ) -> None:
+        """Remove a document's rows of every generation before `below`."""
+        await self._delete(
+            space, f"{document_clause(dataset, document)} and generation < {int(below)}"
+        )
+
+    async def delete_document(self, space: str, *, dataset: str, document: str) -> None:
+        """Remove all rows of a document."""
+        await self._delete(space, document_clause(dataset, document))
+
+    async def delete_dataset(self, space: str, *, dataset: str) -> None:
+        """Remove all rows of a dataset."""
+        await self._delete(space, f"dataset == {quote(dataset)}")
+
+    async def _write(self, name: str, records: list[dict[str, object]]) -> bool:
+        written = await self._connection.call(
+            "write", name, lambda client: client.upsert(name, records, timeout=WRITE_SECONDS)
+        )
+        return written is not None
+
+    async def _delete(self, space: str, clause: str) -> None:
+        name = self._name(space)
+
+        async def delete(client: AsyncMilvusClient) -> None:
+            await client.delete(
+                name,
+                filter=clause,
+                consistency_level=Consistency.STRONG.value,
+                timeout=WRITE_SECONDS,
+            )
+
+        await self._connection.call("delete", name, delete)
+
+
+def _batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    batch: list[Row] = []
+    size = 0
+    for row in rows:
+        weight = len(row.dense) * FLOAT_BYTES + len(row.text.encode()) + len(row.tokens)
+        if batch and (len(batch) == BATCH_ROWS or size + weight > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(row)
+        size += weight
+    if batch:
+        yield batch

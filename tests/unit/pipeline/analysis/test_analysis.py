@@ -1,0 +1,75 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.analysis import analyse
+
+
+@given(st.text())
+def test_only_ascii_letters_and_digits_leave(text: str) -> None:
+    assert re.fullmatch(r"([0-9a-z]+( [0-9a-z]+)*)?", analyse(text))
+
+
+@given(st.text(), st.integers(min_value=0, max_value=200))
+def test_the_limit_in_bytes_holds_and_cuts_between_tokens(text: str, limit: int) -> None:
+    whole = analyse(text).split()
+
+    cut = analyse(text, bytes_max=limit)
+
+    assert len(cut) <= limit
+    assert cut.split() == whole[: len(cut.split())]
+
+
+@given(st.text(alphabet=st.characters(categories=["L", "N"]), min_size=1))
+def test_letters_and_digits_always_leave_a_token(text: str) -> None:
+    assert analyse(text)
+
+
+def test_forms_of_a_word_and_of_a_character_become_one_token() -> None:
+    assert analyse("Running RUNS run") == "run run run"
+    assert analyse("ﬁle ｆｉｌｅ") == "file file"
+    assert analyse("e\u0301cole") == analyse("ÉCOLE")
+    assert analyse("Straße") == analyse("STRASSE")
+
+
+def test_different_words_of_other_scripts_stay_different() -> None:
+    words = ["люди", "человек", "שלום", "سلام", "हिन्दी", "καφές", "café", "cafe"]
+
+    assert len({analyse(word) for word in words}) == len(words)
+
+
+def test_a_plain_word_that_looks_encoded_is_not_taken_for_one() -> None:
+    encoded = analyse("люди")
+
+    assert analyse(encoded) != encoded
+    assert len(analyse(encoded).split()) == 1
+
+
+def test_scripts_without_blanks_become_pairs_apart_from_what_surrounds_them() -> None:
+    tokens = analyse("東京タワーはTokyo 2024年").split()
+
+    assert tokens[:4] == analyse("東京 京タ タワ ワー").split()
+    assert "tokyo" in tokens
+    assert "2024" in tokens
+    assert tokens[-1] == analyse("年")
+
+
+@pytest.mark.parametrize("text", ["ประเทศไทย", "ປະເທດລາວ", "ប្រទេស", "မြန်မာ", "한국어를"])
+def test_part_of_a_run_shares_pairs_with_the_whole(text: str) -> None:
+    assert set(analyse(text[1:4]).split()) <= set(analyse(text).split())
+
+
+def test_combining_vowels_do_not_split_a_word() -> None:
+    assert len(analyse("हिन्दी में").split()) == 2
+
+
+def test_an_endless_word_is_cut() -> None:
+    assert len(analyse("a" * 10_000)) <= 64
+
+
+def test_a_language_chooses_the_stemmer() -> None:
+    assert analyse("Häuser", language="german") == analyse("Haus", language="german")
+    with pytest.raises(KeyError):
+        analyse("word", language="klingon")

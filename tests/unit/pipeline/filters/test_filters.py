@@ -1,0 +1,154 @@
+import ast
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.filters import FIELDS, FilterError, compile_filter, parse, quote
+
+storable = st.text(
+    alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
+    min_size=1,
+    max_size=40,
+)
+
+
+def literals(expression: str) -> tuple[list[str], str]:
+    """The texts of an expression's literals, and what is left of it without them.
+
+    Reads as Milvus's grammar does: a literal ends at the first quote that no backslash escapes.
+    """
+    found: list[str] = []
+    rest: list[str] = []
+    position = 0
+    while position < len(expression):
+        character = expression[position]
+        position += 1
+        if character != '"':
+            rest.append(character)
+            continue
+        start = position
+        while expression[position] != '"':
+            position += 2 if expression[position] == "\\" else 1
+        raw = expression[start:position]
+        assert "\n" not in raw
+        assert "\r" not in raw
+        found.append(unescape(raw))
+        rest.append("?")
+        position += 1
+    return found, "".join(rest)
+
+
+def unescape(raw: str) -> str:
+    shown = raw.encode("ascii", "backslashreplace").decode()
+    return str(ast.literal_eval(f'"{shown}"'))
+
+
+@given(storable)
+def test_no_literal_escapes_its_quotes(text: str) -> None:
+    found, rest = literals(f"file_name == {quote(text)}")
+
+    assert found == [text]
+    assert rest == "file_name == ?"
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["file_name", "sheet", "heading", "document_id"]),
+        st.one_of(
+            storable,
+            st.fixed_dictionaries({"in": st.lists(storable, min_size=1, max_size=4)}),
+        ),
+        max_size=4,
+    )
+)
+def test_what_a_caller_writes_never_changes_the_form_of_an_expression(
+    raw: dict[str, object],
+) -> None:
+    texts = [
+        text
+        for value in raw.values()
+        for text in (value["in"] if isinstance(value, dict) else [value])
+    ]
+
+    found, rest = literals(compile_filter(parse(json.loads(json.dumps(raw)))))
+
+    assert found == texts
+    assert set(rest) <= set("abcdefghijklmnopqrstuvwxyz_ ?()[],=&")
+    assert " or " not in rest
+    assert "tenant" not in rest
+
+
+@given(storable, storable)
+def test_a_prefix_is_the_range_of_all_texts_that_start_so(prefix: str, text: str) -> None:
+    bounds, rest = literals(compile_filter(parse({"file_name": {"prefix": prefix}})))
+
+    inside = text >= bounds[0] and (len(bounds) == 1 or text < bounds[1])
+    assert inside == text.startswith(prefix)
+    assert (prefix + text) >= bounds[0]
+    assert len(bounds) == 1 or (prefix + text) < bounds[1]
+    assert rest.count("?") == len(bounds)
+
+
+def test_no_filter_is_no_expression() -> None:
+    assert compile_filter(parse(None)) == ""
+    assert compile_filter(parse({})) == ""
+
+
+@pytest.mark.parametrize(
+    ("raw", "expression"),
+    [
+        ({"page": 3}, "(page == 3)"),
+        ({"page": 3.0}, "(page == 3)"),
+        ({"page": {"gte": 2, "lte": 9}}, "(page >= 2) and (page >= 1 and page <= 9)"),
+        ({"line": {"in": [1, 2]}}, "(line in [1, 2])"),
+        ({"document_id": "a"}, '(document == "a")'),
+        ({"heading": "A"}, '(array_contains_any(heading_path, ["A"]))'),
+        ({"file_name": {"prefix": "ab"}}, '(file_name >= "ab" and file_name < "ac")'),
+        ({"sheet": {"in": ["x", 'y"']}}, '(sheet in ["x", "y\\""])'),
+    ],
+)
+def test_a_filter_becomes_an_expression(raw: object, expression: str) -> None:
+    assert compile_filter(parse(raw)) == expression
+
+
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [
+        ("page == 1", "filter"),
+        ([], "filter"),
+        ({"tenant": "x"}, "tenant"),
+        ({"dataset": "x"}, "dataset"),
+        ({"page": {}}, "page"),
+        ({"page": {"ne": 1}}, "page"),
+        ({"page": {"prefix": "1"}}, "page"),
+        ({"page": "1"}, "page"),
+        ({"page": True}, "page"),
+        ({"page": 0}, "page"),
+        ({"page": 1.5}, "page"),
+        ({"page": float("nan")}, "page"),
+        ({"page": 2**63}, "page"),
+        ({"file_name": 1}, "file_name"),
+        ({"file_name": ""}, "file_name"),
+        ({"file_name": None}, "file_name"),
+        ({"file_name": "a\0b"}, "file_name"),
+        ({"file_name": "\ud800"}, "file_name"),
+        ({"file_name": "x" * 1_025}, "file_name"),
+        ({"file_name": {"in": []}}, "file_name"),
+        ({"file_name": {"in": "ab"}}, "file_name"),
+        ({"file_name": {"in": ["a"] * 101}}, "file_name"),
+        ({"file_name": {"gte": "a"}}, "file_name"),
+        ({"heading": {"prefix": "a"}}, "heading"),
+    ],
+)
+def test_what_breaks_the_grammar_is_refused_by_name(raw: object, field: str) -> None:
+    with pytest.raises(FilterError) as refused:
+        parse(raw)
+
+    assert refused.value.field == field
+    assert str(refused.value).startswith(f"{field}: ")
+
+
+def test_tenant_and_dataset_are_no_fields_of_the_grammar() -> None:
+    assert not {field.column for field in FIELDS.values()} & {"tenant", "dataset"}
