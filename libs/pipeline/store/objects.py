@@ -203,7 +203,9 @@ class ObjectStore:
         }
         return await self._presign("get_object", params, expires)
 
-    async def put_derived(self, key: str, source: Path, *, content_type: str) -> None:
+    async def put_derived(
+        self, key: str, source: Path, *, content_type: str = "application/octet-stream"
+    ) -> None:
         """Store a file in the derived bucket, replacing what was there."""
         size = source.stat().st_size
         if size > PUT_BYTES_MAX:
@@ -230,11 +232,15 @@ class ObjectStore:
                 await _save(body, to, expected=response["ContentLength"])
         return True
 
-    async def delete_derived(self, prefix: str) -> None:
-        """Remove everything under a prefix of the derived bucket. An empty prefix is refused."""
+    async def delete_derived(self, prefix: str, *, keep: str | None = None) -> None:
+        """Remove everything under a prefix of the derived bucket, but for the key to keep.
+
+        An empty prefix is refused with ValueError.
+        """
         if not prefix:
             raise ValueError("an empty prefix would empty the bucket")
-        keys = [item.key async for item in self._list(self._derived, prefix, "", 1000)]
+        listed = self._list(self._derived, prefix, "", 1000)
+        keys = [item.key async for item in listed if item.key != keep]
         slots = asyncio.Semaphore(DELETES_AT_ONCE)
 
         async def delete(key: str) -> None:

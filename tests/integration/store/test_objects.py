@@ -277,8 +277,11 @@ async def test_derived_files_go_with_their_prefix(objects: ObjectStore, tmp_path
     for key in ("doc/1/text", "doc/1/blocks", "doc/2/text"):
         await objects.put_derived(key, source, content_type="text/plain")
 
+    await objects.delete_derived("doc/1/", keep="doc/1/text")
+    kept = [item.key async for item in objects.list("doc/1/")]
     await objects.delete_derived("doc/1/")
 
+    assert kept == ["doc/1/text"]
     assert [item.key async for item in objects.list("doc/")] == ["doc/2/text"]
     with pytest.raises(ValueError, match="empty"):
         await objects.delete_derived("")
