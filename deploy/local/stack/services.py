@@ -14,6 +14,8 @@ BACKENDS = ("postgres", "valkey", "milvus", "objects", "cloudflare", "embeddings
 LOCAL_TENANT = "local"
 WORKER_THREADS = 4
 WORKER_PREFETCH = 4  # as many as its threads: a message taken early is one that no other worker has
+# How long an idle worker sleeps at most between two looks at the queue: it is part of every wait.
+IDLE_POLL_MILLISECONDS = 200
 WORKER_GRACE_SECONDS = 30.0  # a job in flight may finish; a longer one is released by its lease
 
 
@@ -66,6 +68,7 @@ def worker(environment: Mapping[str, str], *, number: int, metrics_port: int) ->
             **environment,
             "SLUICE_WORKER_METRICS_PORT": str(metrics_port),
             "dramatiq_queue_prefetch": str(WORKER_PREFETCH),
+            "dramatiq_worker_timeout": str(IDLE_POLL_MILLISECONDS),
         },
         ready=answers_http(metrics_port, "/metrics"),
         ports=(metrics_port,),

@@ -1,0 +1,199 @@
+"""The three services as real processes over the test session's servers, and a client of theirs."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from stack.backends import Backends
+from stack.part import Part
+from stack.ports import free_ports
+from stack.processes import Service
+from stack.services import api, api_key, migrate, poller, worker
+
+READY_SECONDS = 60.0
+SETTLE_SECONDS = 60.0
+POLL_SECONDS = 0.05
+FINISHED = {"completed", "failed", "cancelled"}
+
+
+class Product:
+    """Start it, use `client()`, kill and start parts at will; `close` ends everything."""
+
+    def __init__(
+        self, backends: Backends, environment: Mapping[str, str], folder: Path, *, workers: int = 1
+    ) -> None:
+        self._folder = folder
+        [self._port] = free_ports(1)
+        self.environment = {
+            **backends.process_environment(),
+            **environment,
+            "SLUICE_API_URL": f"http://127.0.0.1:{self._port}",
+            "SLUICE_API_PORT": str(self._port),
+        }
+        self._steps = [migrate(self.environment), api_key(self.environment)]
+        self._services: dict[str, Service] = {}
+        for part in (
+            poller(self.environment, metrics_port=free_ports(1)[0]),
+            api(self.environment, port=self._port),
+        ):
+            self._services[part.name] = self._service(part)
+        for _ in range(workers):
+            self.add_worker()
+
+    def add_worker(self) -> str:
+        """Another worker, not started yet; returns its name."""
+        number = 1 + sum(name.startswith("worker") for name in self._services)
+        part = worker(self.environment, number=number, metrics_port=free_ports(1)[0])
+        self._services[part.name] = self._service(part)
+        return part.name
+
+    def start(self) -> Self:
+        for part in self._steps:
+            step = self._service(part)
+            step.start()
+            step.wait_ready(READY_SECONDS)
+        for service in self._services.values():
+            service.start()
+        for name in self._services:
+            self.wait_ready(name)
+        return self
+
+    def start_one(self, name: str) -> None:
+        self._services[name].start()
+        self.wait_ready(name)
+
+    def wait_ready(self, name: str) -> None:
+        service = self._services[name]
+        try:
+            service.wait_ready(READY_SECONDS)
+        except Exception as error:
+            error.add_note(service.log.read_text()[-4000:])
+            raise
+
+    def kill(self, name: str) -> None:
+        self._services[name].kill()
+
+    def stop(self, name: str) -> None:
+        self._services[name].terminate()
+
+    def log(self, name: str) -> str:
+        return self._services[name].log.read_text()
+
+    def close(self) -> None:
+        for service in self._services.values():
+            service.kill()
+
+    def client(self) -> "Client":
+        return Client(self.environment["SLUICE_API_URL"], self.environment["SLUICE_API_KEY"])
+
+    def _service(self, part: Part) -> Service:
+        return Service(part, self._folder / f"{part.name}.log")
+
+
+@dataclass
+class Client:
+    """What a user's program would do, step by step."""
+
+    url: str
+    key: str
+    http: httpx.AsyncClient = field(init=False)
+
+    async def __aenter__(self) -> Self:
+        self.http = httpx.AsyncClient(
+            base_url=f"{self.url}/api/v1",
+            headers={"Authorization": f"Bearer {self.key}"},
+            timeout=30,
+        )
+        self.bucket = httpx.AsyncClient(timeout=60)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.http.aclose()
+        await self.bucket.aclose()
+
+    async def call(self, method: str, path: str, body: Any = None) -> Any:
+        response = await self.http.request(method, path, json=body)
+        assert response.is_success, f"{method} {path}: {response.status_code} {response.text}"
+        return response.json() if response.content else None
+
+    async def create(self, files: Mapping[str, bytes], **settings: Any) -> str:
+        """A dataset with these files uploaded; returns its id."""
+        answer = await self.call(
+            "POST",
+            "/datasets",
+            {
+                "name": "test",
+                "files": [{"file_name": name, "size": len(body)} for name, body in files.items()],
+                **settings,
+            },
+        )
+        await self.put_all(answer["upload_urls"], files)
+        return str(answer["dataset"]["id"])
+
+    async def upload(self, dataset_id: str, files: Mapping[str, bytes]) -> None:
+        """Upload more files, or the same ones anew."""
+        wanted = [{"file_name": name, "size": len(body)} for name, body in files.items()]
+        answer = await self.call("POST", f"/datasets/{dataset_id}/uploads", {"files": wanted})
+        await self.put_all(answer["upload_urls"], files)
+
+    async def put_all(self, urls: list[dict[str, Any]], files: Mapping[str, bytes]) -> None:
+        for url in urls:
+            await self.put(url, files[url["file_name"]])
+
+    async def put(self, url: dict[str, Any], body: bytes) -> None:
+        response = await self.bucket.request(
+            url["method"], url["upload_url"], headers=url["headers"], content=body
+        )
+        assert response.is_success, f"upload: {response.status_code} {response.text}"
+
+    async def documents(self, dataset_id: str) -> dict[str, dict[str, Any]]:
+        """By file name."""
+        found: dict[str, dict[str, Any]] = {}
+        cursor = ""
+        while cursor is not None:
+            page = await self.call(
+                "GET", f"/datasets/{dataset_id}/documents?limit=200{cursor and f'&cursor={cursor}'}"
+            )
+            found.update((item["file_name"], item) for item in page["items"])
+            cursor = page["next_cursor"]
+        return found
+
+    async def settled(
+        self, dataset_id: str, *, count: int, seconds: float = SETTLE_SECONDS
+    ) -> dict[str, dict[str, Any]]:
+        """The documents, once there are `count` and the jobs of all have ended."""
+        deadline = time.monotonic() + seconds
+        while True:
+            documents = await self.documents(dataset_id)
+            states = [document["status"] for document in documents.values()]
+            if len(states) == count and all(state in FINISHED for state in states):
+                return documents
+            assert time.monotonic() < deadline, f"after {seconds} s: {states}"
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def search(self, dataset_id: str, query: str, **options: Any) -> list[dict[str, Any]]:
+        answer = await self.call(
+            "POST", f"/datasets/{dataset_id}/search", {"query": query, "limit": 10, **options}
+        )
+        hits: list[dict[str, Any]] = answer["hits"]
+        return hits
+
+    async def jobs(self, dataset_id: str) -> list[dict[str, Any]]:
+        page = await self.call("GET", f"/jobs/?dataset_id={dataset_id}&limit=200")
+        jobs: list[dict[str, Any]] = page["items"]
+        return jobs
+
+    async def until(self, question: Any, *, seconds: float = SETTLE_SECONDS) -> Any:
+        """Ask until the answer is true; returns it."""
+        deadline = time.monotonic() + seconds
+        while True:
+            answer = await question()
+            if answer:
+                return answer
+            assert time.monotonic() < deadline, f"not so after {seconds} s"
+            await asyncio.sleep(POLL_SECONDS)
