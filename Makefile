@@ -5,7 +5,6 @@
 # Relative on purpose: the clone's path may hold blanks.
 BOOTSTRAP := sh deploy/local/stack/bootstrap.sh
 PY := .venv/bin/python
-CODE := services libs deploy/local bench tests migrations
 EXTRAS := api poller worker local
 
 help: ## List the targets
@@ -35,8 +34,8 @@ test: install-dev ## Run all tests, on servers of their own (ARGS='-k name' for 
 check: lint types arrows test ## What CI runs
 
 lint: install-dev ## Style and formatting
-	@$(PY) -m ruff check $(CODE)
-	@$(PY) -m ruff format --check $(CODE)
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
 
 types: install-dev ## Static types
 	@$(PY) -m mypy
@@ -45,8 +44,8 @@ arrows: install-dev ## Which package may import which
 	@$(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 
 format: install-dev ## Rewrite the code in the project's format
-	@$(PY) -m ruff check --fix $(CODE)
-	@$(PY) -m ruff format $(CODE)
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
 
 migrate: install-local ## Bring the running stack's database to the newest schema
 	@. .local/env && $(PY) -m alembic upgrade head

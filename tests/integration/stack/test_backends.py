@@ -6,6 +6,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from stack.backends import Backends
+from stack.ports import LOOPBACK
 from support.buckets import store_client
 
 
@@ -17,13 +18,14 @@ async def test_every_server_answers_under_its_public_name(environment: dict[str,
         listing = await store.list_objects_v2(Bucket=environment["R2_BUCKET"])
 
     assert tables > 1
-    assert listing["KeyCount"] == 0
+    assert "Contents" not in listing
 
 
 async def test_a_bucket_of_a_tests_own_is_empty_and_writable(
-    backends: Backends, bucket: str
+    servers: Backends, bucket: str
 ) -> None:
-    async with store_client(backends.environment()) as store:
+    direct = f"http://{LOOPBACK}:{servers.ports.objects}"
+    async with store_client(servers.environment(), endpoint_url=direct) as store:
         await store.put_object(Bucket=bucket, Key="a b/ü.txt", Body=b"text")
         listing = await store.list_objects_v2(Bucket=bucket)
 
@@ -35,7 +37,7 @@ async def test_valkey_keeps_what_it_acknowledged_when_it_is_killed(
 ) -> None:
     async with Redis.from_url(redis_url) as redis:
         await redis.set("kept", "yes")
-        await redis.execute_command("WAITAOF", 1, 0, 2000)
+        await redis.waitaof(1, 0, 2000)
     servers.kill("valkey")
     with pytest.raises(RedisError):
         async with Redis.from_url(redis_url) as redis:
