@@ -1,0 +1,77 @@
+"""A docling table as drafts: a block a row, each row with the names of its columns."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from pipeline.document import BlockKind, Position
+from pipeline.parse.records import row_text
+from pipeline.parse.source import Draft
+
+HEADER_ROWS_MAX = 3  # more is a table whose every row was taken for a header
+
+
+def table_drafts(
+    data: dict[str, Any], heading_path: tuple[str, ...], position: Position
+) -> Iterator[Draft]:
+    """The rows in order. `position.line`, if any, is that of the table's first row."""
+    rows = _rows(data)
+    header, names = _header(rows)
+    body = [number for number in sorted(rows) if number not in header]
+    for number in body or sorted(rows):
+        cells = [str(cell["text"]) for cell in _row_cells(rows[number])]
+        text = row_text(names, cells) if names and body else " | ".join(filter(str.strip, cells))
+        line = None if position.line is None else position.line + number
+        yield Draft(
+            text,
+            BlockKind.ROW,
+            heading_path=heading_path,
+            position=replace(position, line=line),
+        )
+
+
+Cells = dict[int, dict[str, Any]]
+
+
+def _rows(data: dict[str, Any]) -> dict[int, Cells]:
+    """Cells by row, then by column; a cell that spans rows stands in each, so none loses it."""
+    rows: dict[int, Cells] = {}
+    for cell in data.get("table_cells", ()):
+        first = int(cell["start_row_offset_idx"])
+        # What spans more rows than the table has was made to hurt.
+        last = min(int(cell["end_row_offset_idx"]), int(data["num_rows"]), first + 100)
+        for row in range(first, max(last, first + 1)):
+            rows.setdefault(row, {})[int(cell["start_col_offset_idx"])] = cell
+    return rows
+
+
+def _row_cells(cells: Cells) -> Iterator[dict[str, Any]]:
+    """From the first column to the last that is filled, with blanks for the gaps."""
+    last = max(cells)
+    column = 0
+    while column <= last:
+        yield cells.get(column, _BLANK)
+        column += 1
+
+
+_BLANK: dict[str, Any] = {"text": ""}
+
+
+def _header(rows: dict[int, Cells]) -> tuple[set[int], list[str]]:
+    """The rows that only name columns, and the names, a stacked header joined from the top."""
+    header: list[int] = []
+    for number in sorted(rows):
+        if not all(cell.get("column_header") for cell in rows[number].values()):
+            break
+        header.append(number)
+    if not header or len(header) > HEADER_ROWS_MAX:
+        return set(), []
+    names: list[list[str]] = []
+    for number in header:
+        for cell in rows[number].values():
+            text = " ".join(str(cell["text"]).split())
+            for column in range(int(cell["start_col_offset_idx"]), int(cell["end_col_offset_idx"])):
+                names.extend([] for _ in range(column + 1 - len(names)))
+                if text and text not in names[column]:
+                    names[column].append(text)
+    return set(header), [" / ".join(parts) for parts in names]

@@ -1,0 +1,138 @@
+"""Walks docling's document tree in reading order and yields drafts.
+
+Headings form the path of what follows them, list items keep their markers, table rows are written
+as `column: value`. Page furniture (running heads and feet) is left out.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pipeline.document import BlockKind, Box, Position
+from pipeline.parse.docling_engine import Tree
+from pipeline.parse.docling_tables import table_drafts
+from pipeline.parse.source import Draft
+
+_KINDS = {
+    "list_item": BlockKind.LIST_ITEM,
+    "code": BlockKind.CODE,
+    "caption": BlockKind.CAPTION,
+    "title": BlockKind.HEADING,
+    "section_header": BlockKind.HEADING,
+}
+_FURNITURE = "furniture"
+_INDENT = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """How a format's boxes become points from the top left; None for boxes that are none."""
+
+    points_per_unit: float | None = 1.0
+
+
+class TreeWalk:
+    """One pass over one tree."""
+
+    def __init__(self, tree: Tree, geometry: Geometry) -> None:
+        self._tree = tree
+        self._geometry = geometry
+        self._headings: list[tuple[int, str]] = []
+        self._position = Position()
+        self._seen: set[str] = set()
+        self._sheet: str | None = None
+        self._kind = BlockKind.PARAGRAPH  # of the draft before
+
+    def drafts(self) -> Iterator[Draft]:
+        """Blank ones included; the layout drops them."""
+        # A stack of our own: a hostile file nests deeper than Python recurses.
+        pending: list[tuple[Tree, int]] = [(self._tree["body"], -1)]
+        while pending:
+            item, depth = pending.pop()
+            if item.get("content_layer") == _FURNITURE or self._seen_before(item):
+                continue
+            self._move_to(item)
+            label = item.get("label", "")
+            if label == "inline":
+                yield self._inline(item)
+                continue
+            if label in ("list", "ordered_list"):
+                depth += 1
+            yield from self._own_drafts(item, label, depth)
+            references = [*item.get("captions", ()), *item.get("children", ())]
+            pending.extend((self._resolve(reference), depth) for reference in reversed(references))
+
+    def _seen_before(self, item: Tree) -> bool:
+        reference = str(item.get("self_ref"))
+        if reference in self._seen:
+            return True
+        self._seen.add(reference)
+        return False
+
+    def _resolve(self, reference: Tree) -> Tree:
+        _, shelf, *index = reference["$ref"].split("/")
+        found: Tree = self._tree[shelf][int(index[0])] if index else self._tree[shelf]
+        return found
+
+    def _own_drafts(self, item: Tree, label: str, depth: int) -> Iterator[Draft]:
+        if "data" in item:
+            self._kind = BlockKind.ROW
+            yield from table_drafts(item["data"], self._path(), self._position)
+            return
+        text = str(item.get("text") or "")
+        if not text.strip():
+            # A list item whose text is formatted holds it in an inline group of its own.
+            return
+        kind = _KINDS.get(label, BlockKind.PARAGRAPH)
+        if kind is BlockKind.HEADING:
+            level = int(item.get("level", 0)) if label == "section_header" else 0
+            self._headings = [h for h in self._headings if h[0] < level]
+            self._headings.append((level, " ".join(text.split())))
+        if kind is BlockKind.LIST_ITEM:
+            marker = str(item.get("marker") or "-") if item.get("enumerated") else "-"
+            text = f"{_INDENT * max(depth, 0)}{marker} {text}"
+        separator = "\n" if kind is self._kind is BlockKind.LIST_ITEM else "\n\n"
+        self._kind = kind
+        yield Draft(text, kind, separator, self._path(), self._position)
+
+    def _inline(self, group: Tree) -> Draft:
+        """Runs of one paragraph that differ in style only."""
+        texts: list[str] = []
+        pending = [group]
+        while pending:
+            item = pending.pop()
+            self._seen.add(str(item.get("self_ref")))
+            texts.append(str(item.get("text") or "").strip())
+            pending.extend(map(self._resolve, reversed(item.get("children", []))))
+        text = " ".join(filter(None, texts))
+        self._kind = BlockKind.PARAGRAPH
+        return Draft(text, heading_path=self._path(), position=self._position)
+
+    def _path(self) -> tuple[str, ...]:
+        return tuple(text for _, text in self._headings)
+
+    def _move_to(self, item: Tree) -> None:
+        """What has no place of its own, such as a speaker's note, stands where the last one did."""
+        if item.get("label") == "sheet":
+            self._sheet = str(item.get("name") or "") or None
+        provenance: list[Any] = item.get("prov") or []
+        if not provenance:
+            self._position = replace(self._position, box=None, line=None, sheet=self._sheet)
+            return
+        first = provenance[0]
+        page, box = int(first["page_no"]), first["bbox"]
+        if page != self._position.page and self._geometry.points_per_unit is None:
+            self._headings = []
+        line = int(box["t"]) + 1 if self._sheet is not None else None
+        self._position = Position(page, self._sheet, line, self._box(page, box))
+
+    def _box(self, page: int, box: Tree) -> Box | None:
+        scale = self._geometry.points_per_unit
+        if scale is None:
+            return None
+        top, bottom = float(box["t"]), float(box["b"])
+        if box.get("coord_origin") == "BOTTOMLEFT":
+            height = float(self._tree["pages"][str(page)]["size"]["height"])
+            top, bottom = height - top, height - bottom
+        values = (float(box["l"]), top, float(box["r"]), bottom)
+        return Box(*(round(value * scale, 2) for value in values))

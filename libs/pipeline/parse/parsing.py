@@ -1,0 +1,142 @@
+"""One parse in progress, as its reader sees it: batches of blocks, then a summary, or one error."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from pipeline.document import Block, ParseSummary
+from pipeline.errors import (
+    DocumentCorrupt,
+    DocumentEncrypted,
+    DocumentError,
+    ParserCrashed,
+    ParserOutOfMemory,
+    ParserTimeout,
+    PermanentError,
+    ScratchFull,
+    TooLarge,
+    TooManyPages,
+    UnsupportedType,
+)
+from pipeline.parse.children import Child
+from pipeline.parse.limits import ParseLimits
+from pipeline.parse.protocol import Failure
+
+# What a child may report of itself or of a document; it has no say in anything else.
+_REPORTED: dict[str, type[PermanentError] | type[DocumentError]] = {
+    error.code: error
+    for error in (
+        DocumentCorrupt,
+        DocumentEncrypted,
+        UnsupportedType,
+        TooLarge,
+        TooManyPages,
+        ParserOutOfMemory,
+        ParserCrashed,
+        ScratchFull,
+    )
+}
+
+
+class Lender(Protocol):
+    """Who the child is borrowed from."""
+
+    limits: ParseLimits
+
+    async def acquire(self) -> Child: ...
+
+    def release(self, child: Child, *, healthy: bool) -> None: ...
+
+
+class Parsing:
+    """Leaving it before the last batch, by an error or a cancellation too, kills the child.
+
+    The child stops producing while nobody reads: what it has sent ahead is bounded by the buffers
+    of one socket.
+    """
+
+    def __init__(
+        self, lender: Lender, path: Path, *, file_name: str, content_type: str | None
+    ) -> None:
+        self._lender = lender
+        self._path = path
+        self._file_name = file_name
+        self._content_type = content_type
+        self._child: Child | None = None
+        self._summary: ParseSummary | None = None
+        self._at_rest = False  # the child has said its last word on this document
+        self._waited_seconds = 0.0
+        self._char_end = 0
+
+    @property
+    def summary(self) -> ParseSummary:
+        """Known once the iteration has ended."""
+        if self._summary is None:
+            raise RuntimeError("the parse has not come to its end")
+        return self._summary
+
+    async def __aenter__(self) -> Self:
+        child = self._child = await self._lender.acquire()
+        child.order(self._path, file_name=self._file_name, content_type=self._content_type)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            child.rest()
+            self._lender.release(child, healthy=self._at_rest)
+
+    def __aiter__(self) -> AsyncIterator[list[Block]]:
+        return self._batches()
+
+    async def _batches(self) -> AsyncIterator[list[Block]]:
+        """Raises the typed error of the document or of the limit it broke."""
+        if self._child is None:
+            raise RuntimeError("a parse is read inside `async with`")
+        while True:
+            reply = await self._reply(self._child)
+            match reply:
+                case ParseSummary():
+                    self._at_rest = True
+                    self._summary = reply
+                    return
+                case Failure():
+                    raise self._error_of(reply)
+                case _:
+                    self._check_offsets(reply)
+                    yield reply
+
+    async def _reply(self, child: Child) -> "list[Block] | ParseSummary | Failure":
+        limits = self._lender.limits
+        begun = time.monotonic()
+        patience = min(limits.silence_seconds, limits.wall_seconds - self._waited_seconds)
+        try:
+            async with asyncio.timeout(max(patience, 0.0)):
+                return await child.reply()
+        except TimeoutError:
+            fault = ParserTimeout("the document took more time than it may have")
+            child.kill(fault)
+            raise fault from None
+        finally:
+            self._waited_seconds += time.monotonic() - begun
+
+    def _error_of(self, failure: Failure) -> PermanentError | DocumentError:
+        kind = _REPORTED.get(failure.code, ParserCrashed)
+        # After a verdict on the document the child is as good as before; after trouble of its own
+        # nobody knows.
+        self._at_rest = issubclass(kind, PermanentError)
+        return kind(failure.message)
+
+    def _check_offsets(self, blocks: list[Block]) -> None:
+        for block in blocks:
+            if block.char_start != self._char_end + len(block.separator):
+                raise ParserCrashed("the parser's offsets do not add up")
+            self._char_end = block.char_end

@@ -1,0 +1,147 @@
+"""What passes between the pool and its children: frames of JSON, each preceded by its length.
+
+JSON because a child has handled hostile bytes: nothing it sends may be more than data. Everything
+received is checked before it is believed.
+"""
+
+import struct
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from pipeline.document import Block, BlockKind, Box, ParseSummary, Position
+from pipeline.parse.limits import ParseLimits
+
+LENGTH = struct.Struct("!I")
+# A batch is some 64 kB of text; JSON writes a control character in six bytes.
+FRAME_BYTES_MAX = 16 * 1024 * 1024
+
+
+PRINTED = "printed"  # in a child's folder: the file that its stdout and stderr go to
+
+
+class ProtocolError(Exception):
+    """The other side sent what it never should."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One document to parse."""
+
+    path: Path
+    file_name: str
+    content_type: str | None
+    scratch: Path
+    limits: ParseLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How a parse ended badly: the public code of a typed error and a sentence for people."""
+
+    code: str
+    message: str
+
+
+Reply = list[Block] | ParseSummary | Failure
+
+
+def frame(payload: bytes) -> bytes:
+    return LENGTH.pack(len(payload)) + payload
+
+
+def encode_order(order: Order) -> bytes:
+    return orjson.dumps(
+        {
+            "path": str(order.path),
+            "file_name": order.file_name,
+            "content_type": order.content_type,
+            "scratch": str(order.scratch),
+            "limits": asdict(order.limits),
+        }
+    )
+
+
+def decode_order(payload: bytes) -> Order:
+    order = orjson.loads(payload)
+    return Order(
+        path=Path(order["path"]),
+        file_name=order["file_name"],
+        content_type=order["content_type"],
+        scratch=Path(order["scratch"]),
+        limits=ParseLimits(**order["limits"]),
+    )
+
+
+def encode_reply(reply: Reply) -> bytes:
+    match reply:
+        case ParseSummary():
+            return orjson.dumps({"summary": asdict(reply)})
+        case Failure():
+            return orjson.dumps({"failure": [reply.code, reply.message]})
+        case _:
+            return orjson.dumps({"blocks": [block_fields(block) for block in reply]})
+
+
+def decode_reply(payload: bytes) -> Reply:
+    """Raises ProtocolError for anything a child of ours would not send."""
+    try:
+        reply = orjson.loads(payload)
+        if "blocks" in reply:
+            return [block_of(fields) for fields in reply["blocks"]]
+        if "failure" in reply:
+            code, message = reply["failure"]
+            return Failure(str(code), str(message))
+        return summary_of(reply["summary"])
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise ProtocolError("a parser child sent a frame that cannot be read") from error
+
+
+def block_fields(block: Block) -> list[Any]:
+    """The block as a flat JSON list; also a line of the canonical file."""
+    position, box = block.position, block.position.box
+    return [
+        block.text,
+        block.kind.value,
+        block.char_start,
+        block.separator,
+        list(block.heading_path),
+        position.page,
+        position.sheet,
+        position.line,
+        None if box is None else [box.left, box.top, box.right, box.bottom],
+    ]
+
+
+def block_of(fields: list[Any]) -> Block:
+    """The inverse of `block_fields`; raises TypeError or ValueError for anything else."""
+    text, kind, start, separator, headings, page, sheet, line, box = fields
+    if not isinstance(text, str) or not isinstance(separator, str) or not isinstance(start, int):
+        raise TypeError("a block is made of text and numbers")
+    return Block(
+        text,
+        BlockKind(kind),
+        start,
+        separator,
+        tuple(str(heading) for heading in headings),
+        Position(
+            page=None if page is None else int(page),
+            sheet=None if sheet is None else str(sheet),
+            line=None if line is None else int(line),
+            box=None if box is None else Box(*(float(edge) for edge in box)),
+        ),
+    )
+
+
+def summary_of(fields: dict[str, Any]) -> ParseSummary:
+    """The summary from its JSON object; raises as `block_of`."""
+    pages = fields["page_count"]
+    return ParseSummary(
+        media_type=str(fields["media_type"]),
+        parser=str(fields["parser"]),
+        page_count=None if pages is None else int(pages),
+        char_count=int(fields["char_count"]),
+        warnings=tuple(str(warning) for warning in fields["warnings"]),
+    )

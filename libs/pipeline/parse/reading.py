@@ -1,0 +1,68 @@
+"""One document, from a file to its blocks and its summary; runs inside a child process."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.document import Block, ParseSummary
+from pipeline.parse.detect import detect
+from pipeline.parse.layout import lay_out
+from pipeline.parse.limits import ParseLimits
+from pipeline.parse.media_types import MediaType, named_type
+from pipeline.parse.registry import READERS
+from pipeline.parse.source import Notes, Source
+
+
+class Reading:
+    """Iterate over the blocks; then `summary` is known.
+
+    Raises the PermanentErrors that a document can earn: of its type, its content or its size.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        file_name: str,
+        content_type: str | None,
+        limits: ParseLimits,
+        scratch: Path,
+    ) -> None:
+        self._path = path
+        self._file_name = file_name
+        self._content_type = content_type
+        self._limits = limits
+        self._scratch = scratch
+        self._summary: ParseSummary | None = None
+
+    @property
+    def summary(self) -> ParseSummary:
+        if self._summary is None:
+            raise RuntimeError("the document has not been read to its end")
+        return self._summary
+
+    def __iter__(self) -> Iterator[Block]:
+        size = self._path.stat().st_size
+        if size == 0:
+            named = named_type(self._file_name, self._content_type) or MediaType.TEXT
+            self._summary = ParseSummary(named.value, parser="none", warnings=("empty_file",))
+            return
+        media_type = detect(
+            self._path,
+            file_name=self._file_name,
+            content_type=self._content_type,
+            limits=self._limits,
+        )
+        reader, notes, end = READERS[media_type], Notes(), 0
+        source = Source(self._path, media_type, size, self._limits, self._scratch)
+        for block in lay_out(reader(source, notes), characters_max=self._limits.characters_max):
+            end = block.char_end
+            yield block
+        if end == 0:
+            notes.warn("no_text_found")
+        self._summary = ParseSummary(
+            media_type.value,
+            parser=reader.__name__,
+            page_count=notes.page_count,
+            char_count=end,
+            warnings=tuple(notes.warnings),
+        )

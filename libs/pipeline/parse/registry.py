@@ -1,0 +1,35 @@
+"""Who reads what: a family is a file, a type is a line."""
+
+from pipeline.parse.delimited import read_delimited
+from pipeline.parse.json_document import read_json
+from pipeline.parse.json_lines import read_json_lines
+from pipeline.parse.media_types import MediaType
+from pipeline.parse.office import read_markdown, read_office
+from pipeline.parse.pdf import read_pdf
+from pipeline.parse.plain_text import read_plain_text
+from pipeline.parse.source import Reader
+
+READERS: dict[MediaType, Reader] = {
+    MediaType.TEXT: read_plain_text,
+    MediaType.MARKDOWN: read_markdown,
+    MediaType.CSV: read_delimited,
+    MediaType.TSV: read_delimited,
+    MediaType.JSON: read_json,
+    MediaType.JSONL: read_json_lines,
+    MediaType.HTML: read_office,
+    MediaType.XML: read_office,
+    MediaType.EMAIL: read_office,
+    MediaType.RTF: read_office,
+    MediaType.PDF: read_pdf,
+    MediaType.DOCX: read_office,
+    MediaType.PPTX: read_office,
+    MediaType.XLSX: read_office,
+    MediaType.DOC: read_office,
+    MediaType.PPT: read_office,
+    MediaType.XLS: read_office,
+    MediaType.OUTLOOK: read_office,
+    MediaType.ODT: read_office,
+    MediaType.ODS: read_office,
+    MediaType.ODP: read_office,
+    MediaType.EPUB: read_office,
+}
