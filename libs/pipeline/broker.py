@@ -37,7 +37,7 @@ def create_client(redis_url: str) -> Redis:
 def create_broker(
     redis_url: str, *, namespace: str, middleware: Sequence[dramatiq.Middleware]
 ) -> RedisBroker:
-    return RedisBroker(
+    return RedisBroker(  # type: ignore[no-untyped-call]  # the library's constructor has no types
         client=create_client(redis_url),
         namespace=namespace,
         middleware=list(middleware),

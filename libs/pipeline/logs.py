@@ -5,7 +5,17 @@ import sys
 
 import structlog
 
-QUIET = ("httpx", "httpcore", "openai", "botocore", "aiobotocore", "pymilvus", "urllib3")
+QUIET = (
+    "aiobotocore",
+    "botocore",
+    "httpcore",
+    "httpcore2",
+    "httpx",
+    "httpx2",
+    "openai",
+    "pymilvus",
+    "urllib3",
+)
 
 
 def configure_logs(*, level: str, json: bool | None, service: str) -> None:
@@ -13,9 +23,18 @@ def configure_logs(*, level: str, json: bool | None, service: str) -> None:
 
     `json=None` decides by the terminal: JSON when nobody is watching.
     """
+
+    def name_service(
+        logger: object, method: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        # Not a context variable: those do not reach the threads that Dramatiq starts.
+        event["service"] = service
+        return event
+
     as_json = not sys.stderr.isatty() if json is None else json
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        name_service,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -42,4 +61,3 @@ def configure_logs(*, level: str, json: bool | None, service: str) -> None:
     root.setLevel(level.upper())
     for name in QUIET:  # their INFO lines carry URLs with keys and signatures
         logging.getLogger(name).setLevel(logging.WARNING)
-    structlog.contextvars.bind_contextvars(service=service)

@@ -5,7 +5,8 @@ a later attempt, other chunking or another embedding model need no second downlo
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import structlog
@@ -13,7 +14,12 @@ import structlog
 from pipeline.attempt import Attempt
 from pipeline.document import Block, ParseSummary
 from pipeline.errors import DependencyError, ScratchFull
-from pipeline.parse.canonical import CanonicalReader, CanonicalWriter
+from pipeline.parse.canonical import (
+    CanonicalFileBroken,
+    CanonicalWriter,
+    read_blocks,
+    read_summary,
+)
 from pipeline.store.objects import ObjectVersion
 from pipeline.tools import Tools
 
@@ -58,13 +64,9 @@ class DocumentText:
             ObjectChanged: the object is no longer this version.
             PermanentError, DocumentError: it cannot be parsed.
         """
-        if self._kept and await self._tools.objects.get_derived(self._key, to=self._text):
-            async for batch in self._read():
-                yield batch
-        else:
-            self._kept = False
-            async for batch in self._parse():
-                yield batch
+        self._kept = self._kept and await self._fetch_kept()
+        async for batch in self._read() if self._kept else self._parse():
+            yield batch
 
     async def keep(self) -> None:
         """Store the parsed text, and drop that of other versions."""
@@ -78,15 +80,24 @@ class DocumentText:
             except DependencyError as error:  # the next version, or the removal, sweeps again
                 log.warning("text.sweep_failed", error_code=error.code)
 
+    async def _fetch_kept(self) -> bool:
+        """Fetch the kept text; False if there is none, or if it is broken and best parsed anew."""
+        with self._attempt.stage("fetch"):
+            if not await self._tools.objects.get_derived(self._key, to=self._text):
+                return False
+            try:
+                # Reads the file to its end, so that no broken one is noticed halfway.
+                self._summary = await asyncio.to_thread(read_summary, self._text)
+            except CanonicalFileBroken:
+                log.warning("text.broken")
+                return False
+        return True
+
     async def _read(self) -> AsyncIterator[list[Block]]:
-        reader = await asyncio.to_thread(CanonicalReader, self._text)
-        try:
-            while batch := await asyncio.to_thread(reader.read, BLOCKS_PER_READ):
-                self._attempt.check()
-                yield batch
-            self._summary = reader.summary
-        finally:
-            reader.close()
+        blocks = read_blocks(self._text)
+        while batch := await asyncio.to_thread(lambda: list(islice(blocks, BLOCKS_PER_READ))):
+            self._attempt.check()
+            yield batch
 
     async def _parse(self) -> AsyncIterator[list[Block]]:
         target, version = self._attempt.target, self._version
@@ -102,16 +113,19 @@ class DocumentText:
                 raise ScratchFull("The worker's scratch folder could not take the file.") from error
         self._attempt.check()
         self._attempt.tally.stage = "parse"
-        writer = CanonicalWriter(self._text)
-        try:
-            async with self._tools.parsers.parse(
-                self._original, file_name=target.file_name, content_type=version.content_type
-            ) as parsing:
+        parse = self._tools.parsers.parse(
+            self._original, file_name=target.file_name, content_type=version.content_type
+        )
+        with CanonicalWriter(self._text) as writer:
+            async with parse as parsing:
                 async for batch in parsing:
                     self._attempt.check()
-                    await asyncio.to_thread(writer.write_all, batch)
+                    await asyncio.to_thread(_write, writer, batch)
                     yield batch
                 self._summary = parsing.summary
             await asyncio.to_thread(writer.finish, parsing.summary)
-        finally:
-            writer.close()
+
+
+def _write(writer: CanonicalWriter, blocks: Sequence[Block]) -> None:
+    for block in blocks:
+        writer.write(block)

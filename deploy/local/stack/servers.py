@@ -74,6 +74,13 @@ def valkey(
 
 
 def milvus(ports: Ports, layout: Layout, inherited: Mapping[str, str]) -> Part:
+    """One request at a time, and an index that is flushed early.
+
+    With its default ten threads the lite server interleaves writers in its log, and a restart then
+    finds nothing behind the first damaged batch: measured, 11,600 of 12,000 acknowledged rows were
+    lost after a kill. One thread is as fast (1,031 rows/s against 954 to 969) and loses none.
+    Keyword search over rows that were not flushed yet is slow, hence the small limit.
+    """
     return Part(
         name="milvus",
         command=(
@@ -81,8 +88,9 @@ def milvus(ports: Ports, layout: Layout, inherited: Mapping[str, str]) -> Part:
             "--data-dir", str(layout.data / "milvus"),
             "--host", LOOPBACK,
             "--port", str(ports.milvus),
+            "--max-workers", "1",
         ),
-        environment=inherited,
+        environment={**inherited, "MILVUS_LITE_MEMTABLE_MEMORY_LIMIT_BYTES": "4000000"},
         ready=accepts_http2(ports.milvus),
         ports=(ports.milvus,),
     )  # fmt: skip
