@@ -64,6 +64,7 @@ def inherited_environment(outer: Mapping[str, str]) -> dict[str, str]:
         hosts = [host for host in kept.get(name, "").split(",") if host]
         kept[name] = ",".join([*hosts, LOOPBACK, "localhost"])
     kept["PYTHONUNBUFFERED"] = "1"  # a log that lags its program misleads
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)  # compiling anew would double every start
     return kept
 
 

@@ -84,7 +84,7 @@ def api(environment: Mapping[str, str], *, port: int) -> Part:
         environment=environment,
         ready=answers_http(port, "/health/ready"),
         ports=(port,),
-        needs=("migrate", "api-key", *BACKENDS),
+        needs=("migrate", *BACKENDS),
     )
 
 
