@@ -14,7 +14,7 @@ from db.repositories.documents import DocumentRepository
 from db.repositories.jobs import JobRepository
 from pipeline.attempt import Attempt
 from pipeline.embed.errors import EmbedderMisconfigured
-from pipeline.errors import Dependency, DependencyError, RemovalsHeld, TooLarge
+from pipeline.errors import RemovalsHeld, TooLarge
 from pipeline.fingerprint import fingerprint, text_key
 from pipeline.ingest import Ingestion
 from pipeline.store.objects import ObjectVersion
@@ -43,16 +43,8 @@ async def _look(tools: Tools, attempt: Attempt) -> ObjectVersion | None:
     """The object's version to index; None if there is none and the rows are to go."""
     target = attempt.target
     version = await tools.objects.head(target.object_key)
-    if version is None:
-        # A wrong bucket or a hiccup must not empty the index: a listing has to agree.
-        if await tools.objects.exists_in_listing(target.object_key):
-            raise DependencyError(
-                "The object store lists the object but does not find it.",
-                dependency=Dependency.OBJECT_STORE,
-            )
-        return None
-    if target.deleted_at is None:
-        return version
+    if version is None or target.deleted_at is None:
+        return version  # `head` had a listing confirm that there is none
     known = target.deleted_etag
     buried = version.etag == known if known else version.last_modified <= target.deleted_at
     if buried:
@@ -60,7 +52,9 @@ async def _look(tools: Tools, attempt: Attempt) -> ObjectVersion | None:
         await tools.objects.delete(target.object_key, if_match=version.etag)
         return None
     async with tools.sessions.begin() as session:
-        await DocumentRepository(session).void_tombstone(attempt.claim)
+        await DocumentRepository(session).void_tombstone(
+            attempt.claim, purge_delay=attempt.policy.purge_delay
+        )
     log.info("tombstone.voided")
     return version
 

@@ -2,6 +2,7 @@
 
 import random
 import socket
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
@@ -14,6 +15,8 @@ DEFAULT_BASE = 8800
 TEST_RANGE = (20_000, 32_000)
 WORKERS_MAX = 64  # each has a metrics port of its own, counted up from the first
 PORT_MAX = 65_535
+
+LET_GO_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,16 @@ def is_free(port: int) -> bool:
             probe.bind((LOOPBACK, port))
         except OSError:
             return False
+    return True
+
+
+def becomes_free(port: int) -> bool:
+    """Whether a port is free now or within a second: a killed program lets go of it a bit later."""
+    deadline = time.monotonic() + LET_GO_SECONDS
+    while not is_free(port):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.02)
     return True
 
 

@@ -14,7 +14,7 @@ import psutil
 from .errors import PartFailed, PortTaken
 from .layout import REPOSITORY, set_aside_large_log
 from .part import Part
-from .ports import is_free
+from .ports import becomes_free
 
 POLL_SECONDS = 0.05
 PRIVATE_UMASK = 0o077  # what a part writes is for the user who started it
@@ -82,7 +82,7 @@ class Service:
         Some servers (gRPC among them) bind a taken port without an error: ask beforehand.
         """
         for port in self.part.ports:
-            if not is_free(port):
+            if not becomes_free(port):
                 raise PortTaken(taken_port_message(self.part, port, self.log))
         self.part.prepare()
         set_aside_large_log(self.log)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import Dataset, Document, Event
@@ -157,11 +157,12 @@ class DocumentRepository:
         document.updated_at = now
         await self._session.flush()
 
-    async def void_tombstone(self, claim: Claim) -> None:
-        """A newer upload came after the delete: the document lives again."""
+    async def void_tombstone(self, claim: Claim, *, purge_delay: timedelta) -> None:
+        """A newer upload came after the delete: the document lives again, its old rows do not."""
         document = await self._lock(claim.document_id)
         await self._jobs.check(claim)
         document.deleted_at = document.deleted_etag = None
+        document.purge_after = await self._now() + purge_delay
         await self._session.flush()
 
     async def unasked_removals(self, *, tenant_id: UUID, within: timedelta) -> tuple[int, int]:
@@ -223,12 +224,3 @@ class DocumentRepository:
                 kind=kind,
             )
         )
-
-
-async def purged(session: AsyncSession, document_id: UUID, purge_after: datetime) -> None:
-    """The older generations are gone; a purge that was asked for meanwhile stays due."""
-    await session.execute(
-        update(Document)
-        .where(Document.id == document_id, Document.purge_after == purge_after)
-        .values(purge_after=None)
-    )

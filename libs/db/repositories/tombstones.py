@@ -21,6 +21,11 @@ async def bury(session: AsyncSession, document: Document) -> UUID:
     """
     now = (await session.execute(select(func.now()))).scalar_one()
     document.deleted_at, document.deleted_etag = now, document.etag
+    # Not only hidden: if an upload voids the tombstone, the deleted version must not come back.
+    document.live_generation = document.live_etag = document.live_fingerprint = None
+    document.live_space = document.live_at = None
+    document.building_etag = document.building_fingerprint = None
+    document.chunk_count = 0
     document.updated_at = now
     job = await session.scalar(
         select(Job)

@@ -1,6 +1,7 @@
 """The parent's side of one child: orders out, replies in, its memory watched, killed if need be."""
 
 import asyncio
+import contextlib
 import shutil
 import signal
 from pathlib import Path
@@ -50,17 +51,22 @@ class Child:
 
     @property
     def is_alive(self) -> bool:
-        return not self._newborn.ended.done()
+        sent, received = self._newborn.writer, self._newborn.reader
+        return not (self._newborn.ended.done() or sent.is_closing() or received.at_eof())
 
     @property
     def has_grown(self) -> bool:
         return self._resident_bytes() > self._limits.memory_bytes * GROWN_SHARE
 
     def order(self, path: Path, *, file_name: str, content_type: str | None) -> None:
-        """Sends one document to parse, and watches the child's memory until `rest`."""
+        """Sends one document to parse, and watches the child's memory until `rest`.
+
+        A child that is dying does not refuse: the reply then tells how it ended.
+        """
         self.documents += 1
         order = Order(path.absolute(), file_name, content_type, self._folder, self._limits)
-        self._newborn.writer.write(frame(encode_order(order)))
+        with contextlib.suppress(RuntimeError):  # uvloop's word for a connection that just closed
+            self._newborn.writer.write(frame(encode_order(order)))
         self._watch = asyncio.create_task(self._watch_memory(), name="parser-memory")
 
     async def reply(self) -> Reply:

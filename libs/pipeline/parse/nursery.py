@@ -1,6 +1,7 @@
 """Starts parser children by way of the template process, and tells how each of them ended."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import subprocess
@@ -91,10 +92,11 @@ class Nursery:
 
     def kill(self, serial: int) -> None:
         """At once, if it still lives; `ended` of the child tells when it is gone."""
-        if self._writer is not None and serial in self._ended:
+        if self._writer is not None and not self._writer.is_closing() and serial in self._ended:
             self._writer.write(orjson.dumps({"kill": serial}) + b"\n")
 
     async def _start_template(self) -> None:
+        self._forget("the parser template ended")
         ours, theirs = socket.socketpair()
         try:
             self._process = self._spawn_template(theirs.fileno())
@@ -103,7 +105,9 @@ class Nursery:
         self._ready = asyncio.get_running_loop().create_future()
         self._control = ours
         reader, self._writer = await asyncio.open_unix_connection(sock=ours)
-        self._listener = asyncio.create_task(self._listen(reader), name="parser-template")
+        self._listener = asyncio.create_task(
+            self._listen(reader, self._process), name="parser-template"
+        )
         await self._within(READY_SECONDS, self._ready, "the parsers could not be loaded")
 
     def _spawn_template(self, control: int) -> subprocess.Popen[bytes]:
@@ -163,24 +167,28 @@ class Nursery:
         except TimeoutError as error:
             raise ParserCrashed(failure) from error
 
-    async def _listen(self, reader: asyncio.StreamReader) -> None:
-        while line := await reader.readline():
-            message = orjson.loads(line)
-            if "ready" in message and self._ready is not None:
-                self._ready.set_result(None)
-            elif "started" in message:
-                started = self._started.pop(message["started"])
-                if not started.done():
-                    started.set_result(message["pid"])
-            elif "ended" in message:
-                ending = Ending(message["exit_code"], message["memory_peak"])
-                ended = self._ended.pop(message["ended"])
-                if not ended.done():
-                    ended.set_result(ending)
-        if self._process is not None:
-            self._process.kill()
-            await asyncio.to_thread(self._process.wait)
-        self._forget("the parser template ended")
+    async def _listen(self, reader: asyncio.StreamReader, process: subprocess.Popen[bytes]) -> None:
+        with contextlib.suppress(ConnectionError):  # how a killed template's socket may end
+            while line := await reader.readline():
+                self._note(orjson.loads(line))
+        process.kill()
+        await asyncio.to_thread(process.wait)
+        if self._process is process:  # or else its successor has taken over already
+            self._forget("the parser template ended")
+
+    def _note(self, message: dict[str, Any]) -> None:
+        """One report of the template."""
+        if "ready" in message and self._ready is not None:
+            self._ready.set_result(None)
+        elif "started" in message:
+            started = self._started.pop(message["started"])
+            if not started.done():
+                started.set_result(message["pid"])
+        elif "ended" in message:
+            ending = Ending(message["exit_code"], message["memory_peak"])
+            ended = self._ended.pop(message["ended"])
+            if not ended.done():
+                ended.set_result(ending)
 
     def _forget(self, why: str) -> None:
         """Whoever waits for the template waits no longer."""

@@ -12,6 +12,7 @@ import asyncio
 import shutil
 from pathlib import Path
 
+from pipeline.errors import ParserCrashed
 from pipeline.parse.children import Child
 from pipeline.parse.limits import ParseLimits
 from pipeline.parse.nursery import Nursery, new_folder
@@ -92,7 +93,11 @@ class ParserPool:
             raise RuntimeError("the parser pool is not started")
         folder = new_folder(self._scratch.path)
         try:
-            newborn = await self._nursery.give_birth(folder)
+            try:
+                newborn = await self._nursery.give_birth(folder)
+            except ParserCrashed:
+                # The template was killed a moment ago; by now that is known and mended.
+                newborn = await self._nursery.give_birth(folder)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
