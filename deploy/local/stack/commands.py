@@ -18,7 +18,7 @@ from .layout import REPOSITORY, Layout, set_aside_large_log
 from .leftovers import end_leftovers
 from .options import Options, fingerprint
 from .part import Part
-from .ports import is_free
+from .ports import becomes_free
 from .processes import Identity, taken_port_message
 from .state import SETTLED, Phase, StackState, is_locked, lock_held
 from .supervisor import Supervisor
@@ -64,7 +64,7 @@ def _refuse_taken_ports(layout: Layout, parts: Sequence[Part]) -> None:
     """Before anything starts: a stack that fails half-way is harder to understand."""
     for part in parts:
         for port in part.ports:
-            if not is_free(port):
+            if not becomes_free(port):
                 raise PortTaken(taken_port_message(part, port, layout.log(part.name)))
 
 
