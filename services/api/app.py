@@ -9,6 +9,7 @@ from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.middleware import ASGIMiddleware
+from litestar.plugins.pydantic import PydanticPlugin
 
 from api.auth import AuthenticationMiddleware, Caller
 from api.envelope import Envelope
@@ -65,6 +66,7 @@ def create_app(settings: ApiSettings) -> Envelope:
         openapi_config=openapi_config(_version()),
         cors_config=_cors(settings),
         request_max_body_size=BODY_BYTES_MAX,
+        plugins=[PydanticPlugin(validate_strict=True)],  # "5" is no number, true is no 1
         logging_config=None,  # ours is set up before, and problems.py logs what fails
         debug=False,
     )

@@ -163,14 +163,25 @@ def _response(error: Exception, *, request_id: str) -> Response[ProblemView]:
     )
 
 
-def _explain(error: Exception) -> tuple[Kind, str, list[FieldError] | None]:
+Explanation = tuple[Kind, str, list[FieldError] | None]
+
+
+def _explain(error: Exception) -> Explanation:
     """Which problem an error is, a sentence about it, and what is wrong with which field."""
-    known = KINDS.get(type(error))
     if isinstance(error, InvalidRequest):
         return INVALID, error.message, list(error.errors[:ERRORS_MAX])
+    known = KINDS.get(type(error))
     if known is not None:
         detail = error.message if isinstance(error, RequestRefused) else str(error)
         return known, detail, None
+    explained = _explain_outage(error) or _explain_framework(error)
+    if explained is not None:
+        return explained
+    log.error("request.failed", exc_info=error)
+    return INTERNAL, "This is a fault of the service; its log has more under the request id.", None
+
+
+def _explain_outage(error: Exception) -> Explanation | None:
     if isinstance(error, DependencyError):
         kind = Kind(UNAVAILABLE.status, error.code, UNAVAILABLE.title)
         log.warning("dependency.unavailable", dependency=error.dependency, error_code=error.code)
@@ -178,25 +189,29 @@ def _explain(error: Exception) -> tuple[Kind, str, list[FieldError] | None]:
     if database_is_away(error):
         log.warning("dependency.unavailable", dependency="database", error=type(error).__name__)
         return UNAVAILABLE, "The database does not answer now. Try again later.", None
-    if isinstance(error, HTTPException) and error.status_code in FRAMEWORK_KINDS:
-        return _explain_framework(error)
-    log.error("request.failed", exc_info=error)
-    return INTERNAL, "This is a fault of the service; its log has more under the request id.", None
+    return None
 
 
-def _explain_framework(error: HTTPException) -> tuple[Kind, str, list[FieldError] | None]:
-    kind = FRAMEWORK_KINDS[error.status_code]
+def _explain_framework(error: Exception) -> Explanation | None:
+    if isinstance(error, RecursionError) and "deserializing" in str(error):
+        return INVALID, "The JSON of the body is nested too deeply.", None
+    kind = FRAMEWORK_KINDS.get(error.status_code) if isinstance(error, HTTPException) else None
+    if kind is None or not isinstance(error, HTTPException):
+        return None
     if isinstance(error, ValidationException):
-        errors = [
-            FieldError(item.get("key", "body"), _without_prefix(item["message"]))
-            for item in error.extra or []
-            if isinstance(item, dict)
-        ] or [FieldError("request", _without_prefix(error.detail))]
+        errors = [_field_error(item) for item in error.extra or [] if isinstance(item, dict)]
+        errors = errors or [FieldError("request", error.detail)]
         detail = "; ".join(f"{item.field}: {item.message}" for item in errors[:3])
         return kind, detail, errors[:ERRORS_MAX]
-    if kind is INVALID:
-        return kind, _without_prefix(error.detail), None
     return kind, FRAMEWORK_DETAILS.get(error.status_code, error.detail), None
+
+
+def _field_error(item: Mapping[str, str]) -> FieldError:
+    """The framework calls the body `data`, and says no more than that if there is none."""
+    field, message = item.get("key", "body"), _without_prefix(item["message"])
+    if field == "data":
+        return FieldError("body", "must be JSON" if message == "'data'" else message)
+    return FieldError(field, message)
 
 
 def _without_prefix(message: str) -> str:

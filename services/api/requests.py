@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from api.errors import FieldError, InvalidRequest
 from api.file_names import KEY_BYTES_MAX, FileName
@@ -37,6 +37,10 @@ def _storable(text: str) -> str:
     if any(character == "\0" or unicodedata.category(character) == "Cs" for character in text):
         raise ValueError("holds a character that no text has")
     return text
+
+
+def _uuid(value: object) -> object:
+    return UUID(value) if isinstance(value, str) else value
 
 
 DatasetName = Annotated[
@@ -160,7 +164,7 @@ class CompleteUploads(Body):
 class TriggerJob(Body):
     """An object of the bucket to look at again."""
 
-    dataset_id: Annotated[UUID, Field(strict=False)]
+    dataset_id: Annotated[UUID, BeforeValidator(_uuid)]
     object_key: Annotated[str, Field(min_length=1, max_length=KEY_BYTES_MAX)]
 
 

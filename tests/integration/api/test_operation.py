@@ -1,0 +1,146 @@
+"""What those who run the service rely on: health, metrics, headers, the documentation page."""
+
+import json
+import logging
+
+import pytest
+
+from support.api import Api, running
+
+
+async def test_every_dependency_is_named_and_ready(shared_api: Api) -> None:
+    anyone = shared_api.as_key("")
+
+    live = await anyone.get("/health/live")
+    ready = await anyone.get("/health/ready")
+
+    assert live.json() == {"status": "alive"}
+    assert ready.status_code == 200, ready.text
+    assert ready.json()["status"] == "ready"
+    dependencies = ready.json()["dependencies"]
+    assert set(dependencies) == {
+        "postgres", "redis", "object_store", "vector_store", "embedder",
+    }  # fmt: skip
+    assert all(view["ok"] and view["error"] is None for view in dependencies.values())
+    assert ready.json()["open_breakers"] == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "dependency"),
+    [
+        ("DATABASE_URL", "postgresql://u:p@127.0.0.1:9/x", "postgres"),
+        ("REDIS_URL", "redis://127.0.0.1:9/0", "redis"),
+        ("SLUICE_R2_ENDPOINT_URL", "http://127.0.0.1:9", "object_store"),
+        ("MILVUS_URI", "http://127.0.0.1:9", "vector_store"),
+    ],
+)
+async def test_a_dependency_that_is_away_makes_it_unready_within_seconds(
+    api_environment: dict[str, str], variable: str, value: str, dependency: str
+) -> None:
+    database = api_environment["DATABASE_URL"]
+    changes = {variable: value}
+    async with running(api_environment, key_database=database, **changes) as api:
+        ready = await api.client.get("/health/ready")
+
+    assert ready.status_code == 503
+    assert ready.json()["status"] == "unavailable"
+    failing = {name for name, view in ready.json()["dependencies"].items() if not view["ok"]}
+    assert failing == {dependency}
+    assert ready.elapsed.total_seconds() < 4
+
+
+async def test_without_the_database_a_request_is_a_503_with_the_time_to_come_back(
+    api_environment: dict[str, str],
+) -> None:
+    database, away = api_environment["DATABASE_URL"], "postgresql://u:p@127.0.0.1:9/x"
+    async with running(api_environment, key_database=database, DATABASE_URL=away) as api:
+        answer = await api.client.get("/api/v1/datasets")
+        metrics = await api.client.get("/metrics")
+
+    assert answer.status_code == 503, answer.text
+    assert answer.json()["code"] == "dependency_unavailable"
+    assert int(answer.headers["retry-after"]) >= 1
+    assert "127.0.0.1" not in answer.text
+    assert metrics.status_code == 200
+
+
+async def test_requests_are_counted_by_route_and_not_by_path(api: Api) -> None:
+    dataset_id = await api.dataset()
+    await api.client.get(f"/api/v1/datasets/{dataset_id}")
+    await api.client.get("/api/v1/no/such/path")
+
+    text = (await api.as_key("").get("/metrics")).text
+
+    assert 'route="/api/v1/datasets/{dataset_id}",status="200"' in text
+    assert 'route="unmatched",status="404"' in text
+    assert str(dataset_id) not in text
+    assert 'sluice_jobs{status="queued"}' in text
+
+
+async def test_every_answer_carries_its_request_id_and_the_security_headers(
+    shared_api: Api,
+) -> None:
+    given = await shared_api.client.get("/api/v1/datasets", headers={"X-Request-ID": "abc-1"})
+    drawn = await shared_api.client.get("/nothing", headers={"X-Request-ID": "a b\tc"})
+
+    assert given.headers["x-request-id"] == "abc-1"
+    assert len(drawn.headers["x-request-id"]) == 32
+    for answer in (given, drawn):
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_browsers_of_other_origins_are_let_in_only_by_a_setting(
+    api_environment: dict[str, str],
+) -> None:
+    ours, other = "https://app.example.com", "https://other.example.com"
+    async with running(api_environment, SLUICE_API_CORS_ORIGINS=ours) as api:
+        answer = await api.client.get("/api/v1/datasets", headers={"Origin": ours})
+        stranger = await api.client.get("/health/live", headers={"Origin": other})
+
+    assert answer.headers["access-control-allow-origin"] == ours
+    assert "access-control-allow-origin" not in stranger.headers
+
+
+async def test_the_documentation_needs_nothing_from_elsewhere(shared_api: Api) -> None:
+    anyone = shared_api.as_key("")
+
+    home = await anyone.get("/")
+    page = await anyone.get("/docs")
+    script = await anyone.get("/static/swagger-ui/swagger-ui-bundle.js")
+    style = await anyone.get("/static/swagger-ui/swagger-ui.css")
+    document = await anyone.get("/schema/openapi.json")
+
+    assert home.headers["location"] == "/docs"
+    assert page.status_code == 200
+    assert "//" not in page.text.replace("<!doctype html>", "")
+    assert "script-src 'self';" in page.headers["content-security-policy"]
+    assert (script.status_code, style.status_code) == (200, 200)
+    assert "javascript" in script.headers["content-type"]
+    paths = set(json.loads(document.text)["paths"])
+    assert {
+        "/api/v1/datasets",
+        "/api/v1/datasets/{dataset_id}/uploads/complete",
+        "/api/v1/datasets/{dataset_id}/search",
+        "/api/v1/jobs/dataset/{dataset_id}/status",
+        "/api/v1/jobs/{task_id}/attempts",
+        "/health/ready",
+        "/metrics",
+    } <= paths
+
+
+async def test_a_request_is_logged_without_what_was_asked(
+    api: Api, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset_id = await api.dataset()
+    caplog.set_level(logging.DEBUG)
+
+    await api.client.post(
+        f"/api/v1/datasets/{dataset_id}/search", json={"query": "confidential-question"}
+    )
+
+    written = capsys.readouterr()
+    assert "request.finished" in written.out + written.err + caplog.text
+    assert "confidential-question" not in written.out + written.err + caplog.text
