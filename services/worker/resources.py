@@ -14,10 +14,13 @@ from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
 
+import structlog
+
 from db.engine import Sessions, create_engine, session_factory
 from pipeline.embed.batcher import Batcher
 from pipeline.embed.client import Embedder
 from pipeline.embed.configured import configured_model
+from pipeline.errors import DependencyError
 from pipeline.lease import LeaseKeeper
 from pipeline.parse.limits import ParseLimits
 from pipeline.parse.pool import ParserPool
@@ -27,6 +30,8 @@ from pipeline.store.objects import ObjectStore
 from pipeline.store.vectors import VectorStore
 from pipeline.tools import Tools
 from worker.settings import WorkerSettings
+
+log = structlog.get_logger(__name__)
 
 SCRATCH_PREFIX = "sluice-worker-"
 
@@ -87,10 +92,13 @@ async def open_resources(settings: WorkerSettings) -> Resources:
     batcher = Batcher(embedder, concurrent_calls=settings.embedding_concurrency)
     stack.push_async_callback(batcher.aclose)
     policy = settings.policy()
+    vectors = await stack.enter_async_context(VectorStore.open(settings))
+    warming = asyncio.create_task(_warm(vectors, embedder))
+    stack.callback(warming.cancel)
     tools = Tools(
         sessions=sessions,
         objects=await stack.enter_async_context(ObjectStore.open(settings)),
-        vectors=await stack.enter_async_context(VectorStore.open(settings)),
+        vectors=vectors,
         batcher=batcher,
         model=model,
         parsers=parsers,
@@ -106,6 +114,17 @@ async def open_resources(settings: WorkerSettings) -> Resources:
         stopping=stopping,
     )
     return Resources(runner, stack, stopping)
+
+
+async def _warm(vectors: VectorStore, embedder: Embedder) -> None:
+    """Make the space's collection exist before the first document waits for it (a second).
+
+    Best effort: whatever is down now is waited for by the documents themselves.
+    """
+    try:
+        await vectors.ensure(embedder.model.space, await embedder.probe_dimensions())
+    except DependencyError as error:
+        log.warning("worker.not_warm", error_code=error.code, dependency=error.dependency)
 
 
 def _keeper_sessions(settings: WorkerSettings) -> Sessions:
