@@ -50,6 +50,7 @@ def create_engine(
         pool_timeout=30,
         pool_recycle=1800,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error's text reaches the log; what clients sent must not
         connect_args=arguments,
     )
 

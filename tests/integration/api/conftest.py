@@ -12,12 +12,17 @@ from support.api import Api, new_tenant, own_environment, running
 
 
 @pytest.fixture(scope="session")
-async def shared_api(backends: Backends, database_template: str) -> AsyncIterator[Api]:
+async def shared_environment(
+    backends: Backends, database_template: str
+) -> AsyncIterator[dict[str, str]]:
+    async with own_environment(backends, database_template) as environment:
+        yield environment
+
+
+@pytest.fixture(scope="session")
+async def shared_api(shared_environment: dict[str, str]) -> AsyncIterator[Api]:
     """For tests that only look at answers."""
-    async with (
-        own_environment(backends, database_template) as environment,
-        running(environment) as found,
-    ):
+    async with running(shared_environment) as found:
         yield found
 
 

@@ -54,11 +54,14 @@ class Process:
         )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def process(
-    backends: Backends, api_environment: dict[str, str], tmp_path: Path
+    backends: Backends,
+    shared_environment: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Process]:
-    found = Process(backends, api_environment, tmp_path)
+    """One for the whole file; the last test ends it."""
+    found = Process(backends, shared_environment, tmp_path_factory.mktemp("api"))
     made = found.keys("ensure", "--tenant", "local", "--key-env", "SLUICE_API_KEY")
     assert made.returncode == 0, made.stderr
     found.service.start()
@@ -107,14 +110,6 @@ def test_schemathesis_finds_no_server_error(process: Process, tmp_path: Path) ->
     assert "request.failed" not in process.log.read_text(encoding="utf-8")
 
 
-def test_on_sigterm_it_stops_cleanly_and_the_port_is_free(process: Process) -> None:
-    process.service.terminate()
-
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{process.url}/health/live")
-    assert "Traceback" not in process.log.read_text(encoding="utf-8")
-
-
 def test_keys_are_made_listed_and_revoked_from_the_command_line(process: Process) -> None:
     made = process.keys("create", "--tenant", "acme", "--name", "laptop", "--role", "read_only")
     key = made.stdout.strip()
@@ -149,3 +144,11 @@ def test_a_missing_setting_is_named_and_nothing_else_is_printed(process: Process
     assert ended.returncode != 0
     assert "DATABASE_URL" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_on_sigterm_it_stops_cleanly_and_the_port_is_free(process: Process) -> None:
+    process.service.terminate()
+
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{process.url}/health/live")
+    assert "Traceback" not in process.log.read_text(encoding="utf-8")
