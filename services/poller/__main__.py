@@ -17,6 +17,7 @@ from prometheus_client import start_http_server
 from sqlalchemy import make_url
 
 from db.engine import create_engine, session_factory
+from db.repositories.changes import JOBS_CHANNEL, UPLOADS_CHANNEL
 from pipeline.broker import Doorbell, create_broker
 from pipeline.logs import configure_logs
 from pipeline.settings import read_settings
@@ -32,6 +33,7 @@ from poller.cloudflare import (
     find_queue,
 )
 from poller.intake import Intake, Source
+from poller.listener import Listener
 from poller.settings import PollerSettings
 from poller.upkeep import Upkeep
 
@@ -68,13 +70,15 @@ async def main(settings: PollerSettings) -> None:
                 api_url=settings.cf_api_url, token=settings.cf_api_token.get_secret_value()
             )
         )
+        listener = Listener(_listen_url(settings))
         announcer = Announcer(
             sessions,
             Doorbell(broker),
             window=settings.announce_window,
             again=settings.announce_again,
             lapses_max=settings.lapses_max,
-            listen_url=_listen_url(settings),
+            news=listener.channel(JOBS_CHANNEL),
+            hears=listener.hears,
         )
         audit = Audit(
             sessions,
@@ -85,7 +89,7 @@ async def main(settings: PollerSettings) -> None:
             large_bytes=settings.large_bytes,
         )
 
-        async def intake(name: str, *, follows_hints: bool, required: bool) -> None:
+        async def intake(name: str, *, hints: asyncio.Event | None, required: bool) -> None:
             queue = await _open_queue(client, settings, name, required=required, stop=stop)
             if queue is not None:
                 source = Source(name, queue, settings.r2_bucket)
@@ -95,15 +99,17 @@ async def main(settings: PollerSettings) -> None:
                     visibility=settings.visibility,
                     idle=settings.idle_poll,
                     large_bytes=settings.large_bytes,
-                    follows_hints=follows_hints,
+                    hints=hints,
+                    hears=listener.hears,
                 ).run(stop)
 
         name = settings.cf_queue_name or str(settings.cf_queue_id)
         dead_letters = settings.cf_dead_letter_queue or f"{name}-dlq"
         parts: list[Coroutine[Any, Any, None]] = [
+            intake(name, hints=listener.channel(UPLOADS_CHANNEL), required=True),
+            intake(dead_letters, hints=None, required=False),
             announcer.run(stop),
-            intake(name, follows_hints=True, required=True),
-            intake(dead_letters, follows_hints=False, required=False),
+            listener.run(stop),
             Upkeep(sessions, vectors).run(stop),
             audit.run(stop),
         ]

@@ -10,7 +10,6 @@ import time
 from datetime import timedelta
 from uuid import UUID
 
-import asyncpg
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 from redis.exceptions import RedisError
@@ -18,10 +17,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.engine import Sessions
 from db.repositories.announcing import AnnouncingRepository, Due
-from db.repositories.changes import JOBS_CHANNEL
 from pipeline.broker import Doorbell
 from pipeline.queue import ALL_TASKS, Task, task_for
 from poller.fairness import fair_order
+from poller.listener import sleep
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +33,8 @@ TICK = Histogram("sluice_announcer_tick_seconds", "How long one look at the jobs
 # With NOTIFY a tick follows every commit; this only bounds what a lost notification costs.
 TICK_WITH_NOTIFY = timedelta(seconds=1)
 TICK_WITHOUT_NOTIFY = timedelta(milliseconds=250)
+# Nobody rings when workers have taken what waited in Redis, so more is laid there in short steps.
+TICK_WITH_BACKLOG = timedelta(milliseconds=100)
 # Ticks this close together are one: a hundred commits in a burst need no hundred queries.
 TICK_SPACING = timedelta(milliseconds=20)
 # An announced job that nobody claimed although no message waits: Redis lost it, or a worker died
@@ -54,29 +55,27 @@ class Announcer:
         window: int,
         again: timedelta,
         lapses_max: int,
-        listen_url: str | None,
+        news: asyncio.Event,
+        hears: bool,
     ) -> None:
-        """`listen_url`: a direct connection for LISTEN; None looks on a timer instead."""
+        """`news` is set when there may be something due; if nothing `hears`, a timer must do."""
         self._sessions = sessions
         self._doorbell = doorbell
         self._window = window
         self._again = again
         self._lapses_max = lapses_max
-        self._listen_url = listen_url
-        self._news = asyncio.Event()
+        self._news = news
+        self._pause = TICK_WITH_NOTIFY if hears else TICK_WITHOUT_NOTIFY
         self._counted_at = 0.0
+        self._has_more = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Announce until `stop`."""
-        listener = asyncio.create_task(self._listen(stop)) if self._listen_url else None
-        try:
-            while not stop.is_set():
-                self._news.clear()
-                pause = await self._tick_safely()
-                await self._sleep(stop, pause)
-        finally:
-            if listener is not None:
-                listener.cancel()
+        while not stop.is_set():
+            self._news.clear()
+            pause = await self._tick_safely()
+            await asyncio.sleep(TICK_SPACING.total_seconds())
+            await sleep(pause.total_seconds(), stop, self._news)
 
     async def tick(self) -> int:
         """One look: reap, choose, mark, commit, ring; returns how many were announced."""
@@ -95,6 +94,7 @@ class Announcer:
                 limit=CANDIDATES_MAX,
             )
             chosen = self._choose(due, await jobs.at_work() if due else {}, rooms)
+            self._has_more = len(chosen) < len(due)
             if chosen:
                 await jobs.mark([job.job_id for job in chosen])
             await self._count(jobs)
@@ -135,36 +135,7 @@ class Announcer:
         TICK.observe(time.monotonic() - began)
         if announced:
             log.info("jobs.announced", count=announced)
-        return TICK_WITH_NOTIFY if self._listen_url else TICK_WITHOUT_NOTIFY
-
-    async def _sleep(self, stop: asyncio.Event, pause: timedelta) -> None:
-        await asyncio.sleep(TICK_SPACING.total_seconds())
-        waits = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(self._news.wait())]
-        await asyncio.wait(
-            waits, timeout=pause.total_seconds(), return_when=asyncio.FIRST_COMPLETED
-        )
-        for wait in waits:
-            wait.cancel()
-
-    async def _listen(self, stop: asyncio.Event) -> None:
-        """Keep a connection that hears of new work; the ticks go on while it is away."""
-        while not stop.is_set():
-            try:
-                connection = await asyncpg.connect(self._listen_url, timeout=10)
-            except (OSError, asyncpg.PostgresError, TimeoutError) as error:
-                log.warning("announcer.listen_failed", error=type(error).__name__)
-                await asyncio.sleep(1)
-                continue
-            gone = asyncio.Event()
-            connection.add_termination_listener(lambda _, gone=gone: gone.set())
-            try:
-                await connection.add_listener(JOBS_CHANNEL, lambda *_: self._news.set())
-                self._news.set()  # for what was committed before the ear was open
-                await gone.wait()
-            except (OSError, asyncpg.PostgresError) as error:
-                log.warning("announcer.listen_failed", error=type(error).__name__)
-            finally:
-                connection.terminate()
+        return TICK_WITH_BACKLOG if self._has_more else self._pause
 
     async def _count(self, jobs: AnnouncingRepository) -> None:
         if time.monotonic() - self._counted_at < BACKLOG_EVERY_SECONDS:

@@ -7,6 +7,7 @@ not needed here at all.
 
 import asyncio
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,7 @@ from poller.cloudflare import (
     QueuePaused,
 )
 from poller.events import ForeignEvent, read_event
+from poller.listener import sleep
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +40,8 @@ PAUSE_AFTER_ERROR_MAX = timedelta(seconds=60)
 PAUSE_WHEN_MISCONFIGURED = timedelta(seconds=30)
 # How long a message that could not be stored stays away before it is delivered again.
 DELAY_OF_FAILED = timedelta(seconds=30)
+# How often they are looked for where notifications are not heard.
+LOOK_FOR_HINTS = timedelta(seconds=1)
 # A share of a new upload's age: whoever uploads at once is picked up at once.
 HINT_SHARE = 10
 
@@ -62,27 +66,52 @@ class Intake:
         visibility: timedelta,
         idle: timedelta,
         large_bytes: int,
-        follows_hints: bool,
+        hints: asyncio.Event | None,
+        hears: bool,
     ) -> None:
-        """`follows_hints`: look often while an upload URL is fresh (not for dead letters)."""
+        """`hints` is set when an upload URL is given out; None (dead letters) follows none.
+
+        If nothing `hears`, fresh URLs are looked for every second.
+        """
         self._source = source
         self._sessions = sessions
         self._visibility = visibility
         self._idle = idle
         self._large_bytes = large_bytes
-        self._follows_hints = follows_hints
+        self._hints = hints
+        self._hears = hears
         self._idle_rounds = 0
         self._errors = 0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Pull and store until `stop`; a pull in flight is finished first."""
         while not stop.is_set():
+            if self._hints is not None:
+                self._hints.clear()
             pause = await self.round()
             if pause:
-                try:
-                    await asyncio.wait_for(stop.wait(), pause.total_seconds())
-                except TimeoutError:
-                    continue
+                await self._rest(pause, stop)
+
+    async def _rest(self, pause: timedelta, stop: asyncio.Event) -> None:
+        """Sleep, unless an upload URL is given out meanwhile."""
+        if self._hints is None:
+            await sleep(pause.total_seconds(), stop)
+        elif self._hears:
+            await sleep(pause.total_seconds(), stop, self._hints)
+        else:
+            await self._rest_looking(pause, stop)
+
+    async def _rest_looking(self, pause: timedelta, stop: asyncio.Event) -> None:
+        """As above where nothing is heard: look at Postgres, which costs less than a pull."""
+        ends = time.monotonic() + pause.total_seconds()
+        while (left := ends - time.monotonic()) > 0 and not stop.is_set():
+            await sleep(min(left, LOOK_FOR_HINTS.total_seconds()), stop)
+            try:
+                age = await self._hint_age()
+            except (SQLAlchemyError, OSError):
+                continue  # the next round says so
+            if age is not None and age < 2 * LOOK_FOR_HINTS:
+                return
 
     async def round(self) -> timedelta:
         """One pull and all that follows; returns how long to wait before the next."""
@@ -116,7 +145,7 @@ class Intake:
         """From the shortest pause, doubling, to the idle one; a fresh upload URL shortens it."""
         doubled = SHORTEST_PAUSE * (1 << min(self._idle_rounds - 1, 10))
         pause = min(doubled, self._idle)
-        if hint_age is not None and self._follows_hints:
+        if hint_age is not None and self._hints is not None:
             pause = min(pause, max(hint_age / HINT_SHARE, SHORTEST_PAUSE))
         return pause * random.uniform(0.9, 1.1)  # noqa: S311  # pollers should not march in step
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,8 +19,9 @@ from db.models import Dataset, Document, Event, Job, Status, UploadHint, Waiting
 
 UNFINISHED = (Status.QUEUED, Status.PROCESSING)
 
-# Postgres delivers this when the transaction commits; the announcer listens.
-JOBS_CHANNEL = "sluice_jobs"
+# Postgres delivers these when the transaction commits; the poller listens.
+JOBS_CHANNEL = "sluice_jobs"  # there may be something due
+UPLOADS_CHANNEL = "sluice_uploads"  # an upload URL was given out
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,12 @@ class Change:
 
 async def ring(session: AsyncSession) -> None:
     """Tell the announcer, on commit, that there may be something due."""
-    await session.execute(text(f"select pg_notify('{JOBS_CHANNEL}', '')"))
+    await session.execute(select(func.pg_notify(JOBS_CHANNEL, "")))
+
+
+async def expect_uploads(session: AsyncSession) -> None:
+    """Tell the intake, on commit, that events will come soon."""
+    await session.execute(select(func.pg_notify(UPLOADS_CHANNEL, "")))
 
 
 class ChangeRepository:

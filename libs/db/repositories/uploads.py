@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.ids import uuid7
 from db.models import Document, UploadHint
+from db.repositories.changes import expect_uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class UploadRepository:
                 ]
             )
         )
+        await expect_uploads(self._session)
 
     async def awaited(self, *, limit: int) -> list[Awaited]:
         """The documents with a URL that nothing has arrived for, the oldest first."""
