@@ -182,9 +182,9 @@ def _json_type(text: str, named: MediaType | None, *, truncated: bool) -> MediaT
         return MediaType.JSONL
     if named in (MediaType.JSON, MediaType.JSONL):
         return named
-    if named is None and (_JSON_START.match(text) if truncated else _is_json(text)):
-        return MediaType.JSON
-    return None
+    if truncated:
+        return MediaType.JSON if named is None and _JSON_START.match(text) else None
+    return MediaType.JSON if named in (None, MediaType.TEXT) and _is_json(text) else None
 
 
 def _is_json(text: str) -> bool:

@@ -76,8 +76,13 @@ def _eight_bit_encoding(sample: bytes) -> str:
             return "utf-8"
     else:
         return "utf-8"
-    best = from_bytes(sample[:GUESS_BYTES]).best()
-    return best.encoding if best is not None else "cp1252"
+    guesses = from_bytes(sample[:GUESS_BYTES])
+    best = guesses.best()
+    # A text too short to show its language fits many encodings: then the commonest one.
+    common = next((guess for guess in guesses if guess.encoding == "cp1252"), None)
+    if best is None or (common is not None and common.coherence >= best.coherence):
+        return "cp1252"
+    return best.encoding
 
 
 def without_invisible(text: str) -> str:

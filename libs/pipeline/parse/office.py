@@ -1,11 +1,10 @@
-"""Everything docling-rs reads as a whole: Office, OpenDocument, HTML, Markdown, e-books, mail."""
+"""Everything docling-rs reads as a whole: Office, OpenDocument, HTML, e-books, mail."""
 
 from collections.abc import Iterator
 
 from pipeline.parse.docling_engine import convert
 from pipeline.parse.docling_tree import Geometry, TreeWalk
 from pipeline.parse.media_types import MediaType
-from pipeline.parse.plain_text import read_plain_text
 from pipeline.parse.source import Draft, Notes, Source
 
 # Slides are measured in English Metric Units; a sheet's boxes count cells and are no places.
@@ -23,15 +22,3 @@ def read_office(source: Source, notes: Notes) -> Iterator[Draft]:
     tree = convert(source)
     notes.page_count = len(tree.get("pages", ())) or None
     yield from TreeWalk(tree, _GEOMETRY.get(source.media_type, Geometry())).drafts()
-
-
-MARKDOWN_TREE_BYTES = 32 * 1024 * 1024  # its tree is some ten times as large
-
-
-def read_markdown(source: Source, notes: Notes) -> Iterator[Draft]:
-    """Markdown too large for a tree is read as the text it also is, with a warning."""
-    if source.size > MARKDOWN_TREE_BYTES:
-        notes.warn("markdown_read_as_text")
-        yield from read_plain_text(source, notes)
-    else:
-        yield from read_office(source, notes)

@@ -1,0 +1,139 @@
+"""What comes out of Office files, web pages and PDFs: text, headings, places."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.document import BlockKind
+from pipeline.errors import DocumentCorrupt, DocumentEncrypted, TooManyPages
+from pipeline.parse.media_types import MediaType
+from unit.pipeline.parse.conftest import Parse
+
+DATA = Path(__file__).parents[3] / "data"
+DEMO = DATA / "demo"
+
+
+def test_a_pdf_paragraph_carries_its_page_and_its_box(parse: Parse) -> None:
+    blocks, summary = parse(DEMO / "oven-manual.pdf")
+
+    warranty = next(b for b in blocks if "warranty of seven years" in b.text)
+    box = warranty.position.box
+    assert warranty.position.page == 2
+    assert box is not None
+    assert 0 < box.left < box.right < 595
+    assert 0 < box.top < box.bottom < 842
+    assert summary.page_count == 3
+    assert summary.warnings == ()
+
+
+def test_a_pdf_without_text_ends_well_and_says_so(parse: Parse) -> None:
+    blocks, summary = parse(DATA / "blank.pdf")
+
+    assert blocks == []
+    assert summary.page_count == 1
+    assert summary.warnings == ("no_text_found",)
+
+
+def test_a_pdf_behind_a_password_is_named_encrypted(parse: Parse) -> None:
+    with pytest.raises(DocumentEncrypted):
+        parse(DATA / "encrypted.pdf")
+
+
+def test_a_pdf_cut_short_is_corrupt(parse: Parse) -> None:
+    with pytest.raises(DocumentCorrupt):
+        parse(b"%PDF-1.7\n1 0 obj\n<< /Type", "a.pdf")
+
+
+def test_a_pdf_of_more_pages_than_allowed_is_refused(parse: Parse) -> None:
+    page = "3 0 R"
+    content = f"""%PDF-1.4
+1 0 obj << /Type /Catalog /Pages 2 0 R >> endobj
+2 0 obj << /Type /Pages /Kids [{" ".join([page] * 4)}] /Count 4 >> endobj
+3 0 obj << /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] >> endobj
+trailer << /Root 1 0 R >>
+"""
+
+    with pytest.raises(TooManyPages):
+        parse(content, "a.pdf")
+
+
+def test_the_headings_of_a_word_file_lead_to_its_paragraphs(parse: Parse) -> None:
+    blocks, _ = parse(DEMO / "hygiene-plan.docx")
+
+    moths = next(b for b in blocks if "Flour moths" in b.text)
+    assert moths.heading_path == ("Hygiene plan", "Pests")
+    assert moths.kind is BlockKind.PARAGRAPH
+
+
+def test_the_row_of_a_word_table_names_its_columns(parse: Parse) -> None:
+    blocks, _ = parse(DEMO / "hygiene-plan.docx")
+
+    row = next(b for b in blocks if "vinegar" in b.text)
+    assert row.kind is BlockKind.ROW
+    assert (
+        row.text == "Area: Cold room\nHow often: weekly\nWith what: vinegar\nWho: the early shift"
+    )
+
+
+def test_what_a_slide_says_carries_its_number_and_title(parse: Parse) -> None:
+    blocks, summary = parse(DEMO / "training.pptx")
+
+    statue = next(b for b in blocks if "statue" in b.text)
+    assert statue.position.page == 3
+    assert statue.heading_path == ("In case of fire",)
+    assert summary.page_count == 3
+
+
+def test_a_row_of_a_workbook_carries_its_sheet_and_its_number(parse: Parse) -> None:
+    blocks, summary = parse(DEMO / "price-list.xlsx")
+
+    plum = next(b for b in blocks if "Plum" in b.text)
+    assert plum.text == "Product: Plum slice\nPieces in a box: 4\nPrice in euro: 13.2"
+    assert (plum.position.page, plum.position.sheet, plum.position.line) == (2, "Pastry", 3)
+    assert summary.page_count == 2
+
+
+def test_a_web_page_keeps_headings_lists_and_tables(parse: Parse) -> None:
+    blocks, _ = parse(DEMO / "opening-hours.html")
+
+    texts = {b.text: b.heading_path for b in blocks}
+    hours = ("Opening hours and directions", "Hours")
+    assert texts["Day: Sunday\nOpens: 07:30\nCloses: 11:30"] == hours
+    assert "- Dogs wait outside, there is a bowl." in texts
+
+
+def test_markdown_keeps_the_path_of_its_headings(parse: Parse) -> None:
+    blocks, _ = parse(DEMO / "handbook.md")
+
+    hungry = next(b for b in blocks if "hungry, not ill" in b.text)
+    assert hungry.heading_path == (
+        "Handbook of Larkspur Street Bakery",
+        "Sourdough",
+        "When the mother smells of acetone",
+    )
+
+
+def test_markdown_too_large_for_a_tree_keeps_its_headings_too(parse: Parse) -> None:
+    section = "## Part {0}\n\nOne *loaf*.\n\n```\n# no heading\n\n# nor this\n```\n\n"
+    content = "# All\n\n" + "".join(section.format(number) for number in range(20_000))
+
+    blocks, _ = parse(content, "large.md")
+
+    assert {b.heading_path for b in blocks if "loaf" in b.text} == {
+        ("All", f"Part {number}") for number in range(20_000)
+    }
+
+
+def test_a_word_file_under_the_name_of_a_pdf_is_read_as_what_it_is(parse: Parse) -> None:
+    blocks, summary = parse(DEMO / "hygiene-plan.docx", "plan.pdf", "application/pdf")
+
+    assert summary.media_type == MediaType.DOCX.value
+    assert blocks[0].text == "Hygiene plan"
+
+
+def test_a_mail_in_utf_16_is_read(parse: Parse) -> None:
+    mail = "From: a@example.org\nTo: b@example.org\nSubject: Rye\n\nThirty loaves, please.\n"
+
+    blocks, _ = parse(mail.encode("utf-16"), "order.eml")
+
+    assert any("Thirty loaves" in b.text for b in blocks)
