@@ -75,7 +75,9 @@ class R2App:
             return await self._health()
         cors = self._cors.headers(request)
         try:
-            return await self._dispatch(self._verified(request, cors))
+            exchange = self._verified(request, cors)
+            await _let_body_come(request)
+            return await self._dispatch(exchange)
         except S3Error as exc:
             return self._refuse(request, exc, cors)
         except ClientError as exc:
@@ -150,3 +152,10 @@ class R2App:
                 return InternalError("We encountered an internal error")
             case 503:
                 return SlowDown("Reduce your request rate")
+
+
+async def _let_body_come(request: web.BaseRequest) -> None:
+    """Answer a client that waits for leave to send; some S3 clients wait without end."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # not a part of the answer

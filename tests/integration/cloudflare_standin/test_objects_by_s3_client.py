@@ -25,6 +25,7 @@ from integration.cloudflare_standin.running import (
     SECRET,
     SILENT_BUCKET,
     Standin,
+    stock_s3_client,
 )
 
 NFD_KEY = unicodedata.normalize("NFD", "données/café.txt")
@@ -419,3 +420,12 @@ async def test_a_listing_pages_through_many_objects(s3: Any, events: Events) -> 
 
     assert listed == keys
     assert sorted(e["object"]["key"] for e in events.take()) == keys
+
+
+async def test_a_client_that_waits_for_leave_to_send_a_body_gets_it(standin: Standin) -> None:
+    async with stock_s3_client(standin.r2_url, read_timeout=5) as client:
+        await client.put_object(Bucket=SILENT_BUCKET, Key="patient.txt", Body=b"after you")
+
+        answer = await client.get_object(Bucket=SILENT_BUCKET, Key="patient.txt")
+
+        assert await answer["Body"].read() == b"after you"
