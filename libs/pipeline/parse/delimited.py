@@ -3,14 +3,13 @@
 import csv
 from collections import Counter
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import islice
 from typing import Protocol
 
-from pipeline.document import BlockKind, Position
 from pipeline.errors import DocumentCorrupt
 from pipeline.parse.encodings import lines
 from pipeline.parse.media_types import MediaType
-from pipeline.parse.records import row_text
+from pipeline.parse.rows import row_drafts
 from pipeline.parse.source import Draft, Notes, Source
 
 DELIMITERS = ",;\t|"
@@ -35,7 +34,7 @@ def read_delimited(source: Source, _notes: Notes) -> Iterator[Draft]:
     csv.field_size_limit(FIELD_CHARS_MAX)
     reader = csv.reader(lines(source.path), delimiter=delimiter)
     try:
-        yield from _rows(_numbered(reader))
+        yield from row_drafts(_numbered(reader))
     except csv.Error as error:
         raise DocumentCorrupt("the rows of the table cannot be told apart") from error
 
@@ -47,19 +46,6 @@ def _numbered(reader: RowReader) -> Iterator[tuple[int, list[str]]]:
         if any(cell.strip() for cell in row):
             yield line, row
         line = reader.line_num + 1
-
-
-def _rows(numbered: Iterator[tuple[int, list[str]]]) -> Iterator[Draft]:
-    first = next(numbered, None)
-    if first is None:
-        return
-    header = first[1] if _is_header(first[1]) else []
-    rows = 0
-    for line, row in numbered if header else chain((first,), numbered):
-        rows += 1
-        yield Draft(row_text(header, row), BlockKind.ROW, position=Position(line=line))
-    if not rows:  # a table of names only still says what it is about
-        yield Draft(", ".join(header), BlockKind.ROW, position=Position(line=first[0]))
 
 
 def delimiter_of(sample: list[str], *, preferred: str) -> str:
@@ -78,16 +64,3 @@ def delimiter_of(sample: list[str], *, preferred: str) -> str:
         if score > best_score:
             best, best_score = delimiter, score
     return best
-
-
-def _is_header(row: list[str]) -> bool:
-    names = [cell.strip() for cell in row if cell.strip()]
-    return len(set(names)) == len(names) and not any(_is_number(name) for name in names)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text.replace(",", "."))
-    except ValueError:
-        return False
-    return True

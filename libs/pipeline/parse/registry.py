@@ -3,12 +3,13 @@
 from pipeline.parse.delimited import read_delimited
 from pipeline.parse.json_document import read_json
 from pipeline.parse.json_lines import read_json_lines
-from pipeline.parse.media_types import MediaType
 from pipeline.parse.markdown import read_markdown
+from pipeline.parse.media_types import MediaType
 from pipeline.parse.office import read_office
 from pipeline.parse.pdf import read_pdf
 from pipeline.parse.plain_text import read_plain_text
 from pipeline.parse.source import Reader
+from pipeline.parse.workbook import read_workbook
 
 READERS: dict[MediaType, Reader] = {
     MediaType.TEXT: read_plain_text,
@@ -24,7 +25,7 @@ READERS: dict[MediaType, Reader] = {
     MediaType.PDF: read_pdf,
     MediaType.DOCX: read_office,
     MediaType.PPTX: read_office,
-    MediaType.XLSX: read_office,
+    MediaType.XLSX: read_workbook,
     MediaType.DOC: read_office,
     MediaType.PPT: read_office,
     MediaType.XLS: read_office,

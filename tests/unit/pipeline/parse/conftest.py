@@ -12,7 +12,7 @@ from pipeline.parse.reading import Reading
 Parsed = tuple[list[Block], ParseSummary]
 Parse = Callable[..., Parsed]
 
-LIMITS = ParseLimits(pages_max=3, characters_max=3_000_000)
+LIMITS = ParseLimits(pages_max=3, characters_max=6_000_000)
 
 
 @pytest.fixture

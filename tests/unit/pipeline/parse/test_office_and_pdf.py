@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from data.make_samples import write_xlsx
 from pipeline.document import BlockKind
 from pipeline.errors import DocumentCorrupt, DocumentEncrypted, TooManyPages
 from pipeline.parse.media_types import MediaType
@@ -90,6 +91,22 @@ def test_a_row_of_a_workbook_carries_its_sheet_and_its_number(parse: Parse) -> N
     plum = next(b for b in blocks if "Plum" in b.text)
     assert plum.text == "Product: Plum slice\nPieces in a box: 4\nPrice in euro: 13.2"
     assert (plum.position.page, plum.position.sheet, plum.position.line) == (2, "Pastry", 3)
+    assert summary.page_count == 2
+
+
+def test_a_large_workbook_keeps_sheets_columns_and_row_numbers(
+    parse: Parse, tmp_path: Path
+) -> None:
+    header: list[str | float] = ["Product", "Price", "Note"]
+    rows: list[list[str | float]] = [[f"loaf {n}", n * 1.0, "x" * 40] for n in range(40_000)]
+    path = tmp_path / "large.xlsx"
+    write_xlsx(path, {"Notes": [["Only words"]], "Stock": [[], header, *rows]})
+
+    blocks, summary = parse(path)
+
+    last = blocks[-1]
+    assert last.text == f"Product: loaf 39999\nPrice: 39999\nNote: {'x' * 40}"
+    assert (last.position.page, last.position.sheet, last.position.line) == (2, "Stock", 40_002)
     assert summary.page_count == 2
 
 
