@@ -25,8 +25,8 @@ logs: install-local ## Follow all logs, or those of one part (PART=worker)
 clean: ## Stop the local stack and remove its data, logs and secrets
 	@if [ -x $(PY) ]; then $(PY) -m stack clean; else rm -rf .local; fi
 
-demo: install-local ## Upload the sample files, watch them, search them
-	@$(PY) -m stack demo
+demo: install-local ## Upload the sample files (or FILES='a.pdf'), watch them, search (QUERY='...')
+	@$(PY) -m stack demo $(if $(FILES),--files '$(FILES)') $(if $(QUERY),'$(QUERY)')
 
 test: install-dev ## Run all tests, on servers of their own (ARGS='-k name' for some)
 	@$(PY) -m pytest $(ARGS)

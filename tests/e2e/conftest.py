@@ -16,7 +16,6 @@ QUICK = {
     "SLUICE_AUDIT_SECONDS": "5",
     "SLUICE_AUDIT_GRACE_SECONDS": "3",
     "SLUICE_PARSERS": "2",
-    "SLUICE_EMBEDDING_MODEL": "synthetic",  # what the test session's server declares itself to be
 }
 
 

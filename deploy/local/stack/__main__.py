@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import sys
 
 from . import commands, demo
@@ -22,7 +23,10 @@ def main(arguments: list[str]) -> int:
     logs.add_argument("part", nargs="?", default="")
     logs.add_argument("--no-follow", action="store_true")
     demonstration = verbs.add_parser("demo")
-    demonstration.add_argument("query", nargs="*")
+    demonstration.add_argument("query", nargs="*", help="what to search for")
+    demonstration.add_argument(
+        "--files", default="", help="files of yours to upload, separated as in a shell"
+    )
     for verb in ("down", "status", "clean", "env"):
         verbs.add_parser(verb)
     parsed = parser.parse_args(arguments)
@@ -54,7 +58,7 @@ def _run(parsed: argparse.Namespace) -> int:
         case "logs":
             print_logs(layout, parsed.part, follow=not parsed.no_follow)
         case "demo":
-            return demo.main(parsed.query)
+            return demo.main(parsed.query, shlex.split(parsed.files))
         case "env":
             if not layout.env.exists():
                 raise StackError("there is no env file yet: run 'make up' first")

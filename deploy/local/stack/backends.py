@@ -31,6 +31,8 @@ from .ports import Ports
 from .processes import Service
 from .services import BACKENDS
 
+SYNTHETIC_MODEL = "synthetic"  # the name under which the server declares made-up vectors
+
 EmbeddingsMode = Literal["model", "synthetic"]
 
 
@@ -67,6 +69,7 @@ class Backends:
     ) -> None:
         """`extra` are variables for the parts, such as the embeddings server's fault switches."""
         self._own = directory is None
+        self._synthetic = embeddings == "synthetic"
         self.directory = directory or Path(tempfile.mkdtemp(prefix="sluice-"))
         self.layout = Layout(self.directory)
         self.layout.create()
@@ -83,7 +86,10 @@ class Backends:
 
     def environment(self) -> dict[str, str]:
         """The public names of every server, started or not."""
-        return public_environment(self.ports, self.credentials, self.layout)
+        public = public_environment(self.ports, self.credentials, self.layout)
+        if self._synthetic:
+            public["SLUICE_EMBEDDING_MODEL"] = SYNTHETIC_MODEL
+        return public
 
     def process_environment(self) -> dict[str, str]:
         """The same with the caller's own variables: the whole environment for a child process."""

@@ -22,14 +22,14 @@ from .progress import ProgressBoard
 
 SAMPLES = REPOSITORY / "tests" / "data" / "demo"
 QUERIES = (
-    "how long may I return something I bought",
-    "what happens when a worker crashes",
-    "which product sold best",
+    "how long is the warranty on the oven",
+    "what to do when the sourdough smells of acetone",
+    "how many days of leave does everybody have",
 )
 HITS_SHOWN = 3
 EXCERPT_CHARACTERS = 160
 POLL_SECONDS = 0.3
-WAIT_SECONDS = 300.0  # far beyond what a few small files take; a stack that hangs must not hold us
+WAIT_SECONDS = 1800.0  # some thousand pages on a small machine; a stack that hangs must not hold us
 REQUEST_SECONDS = 60.0
 FINISHED = ("completed", "failed", "cancelled")
 
@@ -42,7 +42,8 @@ class Upload:
     headers: dict[str, str]
 
 
-def main(queries: list[str]) -> int:
+def main(queries: list[str], files: list[str]) -> int:
+    """Upload `files`, or the samples, and search for `queries`, or for what the samples answer."""
     try:
         public = read_env_file(layout_of(os.environ))
         with httpx.Client(
@@ -51,7 +52,7 @@ def main(queries: list[str]) -> int:
             timeout=REQUEST_SECONDS,
             trust_env=False,  # a proxy has no business between two programs of one machine
         ) as api:
-            return run(api, queries or list(QUERIES))
+            return run(api, chosen(files), queries or ([] if files else list(QUERIES)))
     except httpx.ConnectError:
         return _complain("the API does not answer; run 'make up' first")
     except httpx.HTTPError as error:
@@ -62,11 +63,23 @@ def main(queries: list[str]) -> int:
         return 130
 
 
-def run(api: httpx.Client, queries: list[str]) -> int:
+def chosen(names: list[str]) -> list[Path]:
+    """The files to upload. Raises StackError if there are none, or one cannot be read."""
+    if not names:
+        samples = SAMPLES.iterdir() if SAMPLES.exists() else ()
+        files = sorted(path for path in samples if path.is_file())
+        if not files:
+            raise StackError(f"there are no sample files in {SAMPLES}")
+        return files
+    files = [Path(name).expanduser() for name in names]
+    for path in files:
+        if not path.is_file():
+            raise StackError(f"there is no file {path}")
+    return files
+
+
+def run(api: httpx.Client, files: list[Path], queries: list[str]) -> int:
     """0 when every file was completed and every query found something."""
-    files = sorted(path for path in SAMPLES.iterdir() if path.is_file()) if SAMPLES.exists() else []
-    if not files:
-        raise StackError(f"there are no sample files in {SAMPLES}")
     dataset, uploads = create_dataset(api, files)
     print(f"dataset {dataset}: uploading {len(files)} files")
     for upload in uploads:
@@ -77,6 +90,9 @@ def run(api: httpx.Client, queries: list[str]) -> int:
     for document in failed:
         print(f"failed: {document['file_name']}: {document['error_code']}: {document['error']}")
     found = [search(api, dataset, query) for query in queries]
+    if not queries:
+        print("Search them (after: source .local/env):")
+        print(f"  {_curl(dataset)}")
     return 0 if all(found) and not failed else 1
 
 
@@ -180,10 +196,14 @@ def _answer(response: httpx.Response) -> Any:
     return response.json() if response.content else None
 
 
+def _curl(dataset: str) -> str:
+    return (
+        'curl -H "Authorization: Bearer $SLUICE_API_KEY" '
+        f'"$SLUICE_API_URL/api/v1/datasets/{dataset}/search" '
+        """-H 'Content-Type: application/json' -d '{"query": "what I want to know"}'"""
+    )
+
+
 def _complain(problem: str) -> int:
     print(f"sluice: demo: {problem}", file=sys.stderr)
     return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

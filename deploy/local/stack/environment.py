@@ -44,6 +44,9 @@ def public_environment(ports: Ports, credentials: Credentials, layout: Layout) -
         "OPENAI_API_KEY": credentials.openai_key,
         "OPENAI_BASE_URL": f"http://{LOOPBACK}:{ports.embeddings}/v1",
         "SLUICE_EMBEDDING_MODEL": EMBEDDING_MODEL,
+        "SLUICE_EMBEDDING_LANGUAGES": "en",  # for other scripts search goes by words
+        # One machine parses and embeds at once: a full batch may take a while.
+        "SLUICE_EMBEDDING_TIMEOUT_SECONDS": "180",
         "DATABASE_URL": (
             f"postgresql://{DATABASE}:{credentials.postgres_password}"
             f"@{LOOPBACK}:{ports.postgres}/{DATABASE}"
