@@ -134,6 +134,7 @@ class Nursery:
             "HOME": str(self._scratch),
             "TMPDIR": str(self._scratch),
             "MALLOC_ARENA_MAX": "2",  # an arena for each thread would eat the address space
+            "OPENBLAS_NUM_THREADS": "1",  # a process that forks had better have one thread
             "HF_HUB_OFFLINE": "1",
         }
 
