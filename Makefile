@@ -26,7 +26,7 @@ clean: ## Stop the local stack and remove its data, logs and secrets
 	@if [ -x $(PY) ]; then $(PY) -m stack clean; else rm -rf .local; fi
 
 demo: install-local ## Upload the sample files (or FILES='a.pdf'), watch them, search (QUERY='...')
-	@$(PY) -m stack demo $(if $(FILES),--files '$(FILES)') $(if $(QUERY),'$(QUERY)')
+	@$(PY) -m stack demo --files "$$FILES" $${QUERY:+"$$QUERY"}
 
 test: install-dev ## Run all tests, on servers of their own (ARGS='-k name' for some)
 	@$(PY) -m pytest $(ARGS)
