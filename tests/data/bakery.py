@@ -73,6 +73,14 @@ possible in the yard behind the fish hall, for twenty minutes.</p>
 </html>
 """
 
+ROTA = """\
+week\tnight\tearly\tshop
+36\tPetra\tJonas and Mei\tAgnes
+37\tJonas\tPetra and Mei\tRosalind
+38\tMei\tPetra and Jonas\tRosalind
+39\tPetra\tMei alone, the oven rests\tAgnes
+"""
+
 SUPPLIERS = """\
 supplier,goods,delivers on,minimum order,contact
 Marsh Mill,rye and wheat flour,Monday,200 kg,"Tobias Marsh, at the weighbridge"

@@ -32,6 +32,7 @@ def main() -> None:
     (DEMO / "welcome.txt").write_text(bakery.WELCOME, "utf-8")
     (DEMO / "handbook.md").write_text(bakery.HANDBOOK, "utf-8")
     (DEMO / "opening-hours.html").write_text(bakery.OPENING_HOURS, "utf-8")
+    (DEMO / "rota.tsv").write_text(bakery.ROTA, "utf-8")
     (DEMO / "suppliers.csv").write_text(bakery.SUPPLIERS, "utf-8")
     (DEMO / "recipes.json").write_text(json.dumps(bakery.RECIPES, indent=2), "utf-8")
     orders = (json.dumps(order) + "\n" for order in bakery.ORDERS)

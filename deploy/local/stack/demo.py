@@ -173,11 +173,26 @@ def search(api: httpx.Client, dataset: str, query: str) -> bool:
     print(f"\n{query}?")
     for hit in hits:
         where = hit["file_name"] + (f", page {hit['page']}" if hit["page"] is not None else "")
-        excerpt = " ".join(hit["text"].split())[:EXCERPT_CHARACTERS]
+        excerpt = passage(" ".join(hit["text"].split()), query)
         print(f"  {hit['score']:.3f}  {where}\n         {excerpt}")
     if not hits:
         print("  nothing found")
     return bool(hits)
+
+
+def passage(text: str, query: str) -> str:
+    """The stretch of the text that holds most of the query's longer words, for a person to read."""
+    words = {word for word in query.lower().split() if len(word) > 3}
+    starts = [0, *(place + 1 for place, sign in enumerate(text) if sign == " ")]
+    best = max(
+        starts,
+        key=lambda start: (
+            sum(word in text[start : start + EXCERPT_CHARACTERS].lower() for word in words),
+            -start,
+        ),
+    )
+    end = best + EXCERPT_CHARACTERS
+    return ("… " if best else "") + text[best:end] + (" …" if end < len(text) else "")
 
 
 def read_env_file(layout: Layout) -> Mapping[str, str]:
