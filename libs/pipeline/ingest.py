@@ -133,7 +133,8 @@ class Ingestion:
         hashes = [content_hash(prefix + chunk.text) for chunk in chunks]
         vectors = await self._vectors(dict(zip(hashes, (c.text for c in chunks), strict=True)))
         rows = await asyncio.to_thread(self._rows, chunks, hashes, vectors)
-        self._attempt.check()
+        # Only the lease: what is paid is stored, also by a worker that is stopping.
+        self._attempt.lease.check()
         with self._attempt.stage("store"):
             await self._tools.vectors.write(self._tools.model.space, rows)
 

@@ -136,7 +136,7 @@ async def _index(tools: Tools, attempt: Attempt, version: ObjectVersion) -> None
         ingestion = Ingestion(tools, attempt, generation=generation, resumed=resumed)
         built = await ingestion.run(text, etag=version.etag, fingerprint=wanted)
         await text.keep()
-    attempt.check()
+    attempt.lease.check()
     async with tools.sessions.begin() as session:
         await DocumentRepository(session).switch(
             claim, built, purge_delay=attempt.policy.purge_delay

@@ -50,7 +50,7 @@ async def test_a_worker_killed_in_the_middle_is_replaced_and_its_work_resumed(
 
         async def under_way() -> bool:
             [document] = (await client.documents(dataset)).values()
-            return document["status"] == "processing" and document["progress"] > 0
+            return bool(document["status"] == "processing" and document["progress"] > 0)
 
         await client.until(under_way)
         product.kill("worker-1")

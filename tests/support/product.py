@@ -78,8 +78,11 @@ class Product:
     def kill(self, name: str) -> None:
         self._services[name].kill()
 
-    def stop(self, name: str) -> None:
-        self._services[name].terminate()
+    def stop(self, name: str) -> int:
+        """SIGTERM, as a deployment does; returns the exit code, negative if it had to be killed."""
+        service = self._services[name]
+        service.terminate()
+        return service.wait()
 
     def log(self, name: str) -> str:
         return self._services[name].log.read_text()

@@ -5,6 +5,7 @@ They are started as in production; the launcher imports none of their code.
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from .part import Part
 from .ports import Ports
@@ -60,7 +61,9 @@ def worker(environment: Mapping[str, str], *, number: int, metrics_port: int) ->
     return Part(
         name=f"worker-{number}",
         command=(
-            sys.executable, "-m", "dramatiq", "worker.main",
+            # The script, not `python -m dramatiq`: told to start over, that one looks for `python`
+            # on the PATH and may find another than this.
+            str(Path(sys.executable).with_name("dramatiq")), "worker.main",
             "--processes", "1",
             "--threads", str(WORKER_THREADS),
         ),
