@@ -76,7 +76,11 @@ async def expect(
 async def arrived(
     objects: ObjectStore, dataset_id: UUID, file_names: Sequence[str], *, reason: str
 ) -> list[Change]:
-    """A change for each of these files that the bucket has, in their order."""
+    """A change for each of these files that the bucket has, in their order.
+
+    Raises:
+        DependencyError: the bucket could not be asked.
+    """
     slots = asyncio.Semaphore(HEADS_AT_ONCE)
 
     async def look(file_name: str) -> Change | None:
@@ -87,7 +91,13 @@ async def arrived(
             return None
         return Change(dataset_id, key, file_name, reason, size=version.size)
 
+    failure: Exception | None = None
     # A group: when one look fails, the others are called off.
-    async with asyncio.TaskGroup() as group:
-        looks = [group.create_task(look(file_name)) for file_name in file_names]
+    try:
+        async with asyncio.TaskGroup() as group:
+            looks = [group.create_task(look(file_name)) for file_name in file_names]
+    except ExceptionGroup as failures:
+        failure = failures.exceptions[0]
+    if failure is not None:
+        raise failure  # alone, and out here so that it keeps its own cause
     return [change for each in looks if (change := each.result()) is not None]

@@ -64,6 +64,25 @@ async def test_without_the_database_a_request_is_a_503_with_the_time_to_come_bac
     assert metrics.status_code == 200
 
 
+async def test_without_the_object_store_what_asks_it_is_a_503_and_the_rest_goes_on(
+    api_environment: dict[str, str],
+) -> None:
+    names = [f"{number}.txt" for number in range(20)]
+    async with running(api_environment, SLUICE_R2_ENDPOINT_URL="http://127.0.0.1:9") as api:
+        dataset_id = await api.dataset(files=[{"file_name": name} for name in names])
+        complete = await api.client.post(f"/api/v1/datasets/{dataset_id}/uploads/complete")
+        trigger = await api.client.post(
+            "/api/v1/jobs",
+            json={"dataset_id": str(dataset_id), "object_key": f"{dataset_id}/{names[0]}"},
+        )
+
+    for answer in (complete, trigger):
+        assert answer.status_code == 503, answer.text
+        assert answer.json()["code"] == "dependency_unavailable"
+        assert int(answer.headers["retry-after"]) >= 1
+        assert "127.0.0.1" not in answer.text
+
+
 async def test_requests_are_counted_by_route_and_not_by_path(api: Api) -> None:
     dataset_id = await api.dataset()
     await api.client.get(f"/api/v1/datasets/{dataset_id}")
