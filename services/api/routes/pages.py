@@ -6,10 +6,15 @@ forbid everything else. Swagger UI sets styles on its elements, hence `unsafe-in
 
 from pathlib import Path
 
+from typing import Any
+
 from litestar import MediaType, Response, get
+from litestar.file_system import BaseLocalFileSystem
 from litestar.response import Redirect
 from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
+from litestar.types.composite_types import PathType
+from litestar.types.file_types import FileInfo
 
 import api
 
@@ -19,6 +24,20 @@ PAGE_POLICY = (
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
+
+
+class StaticFolder(BaseLocalFileSystem):
+    """A folder in which a name that no file can have is simply not there."""
+
+    async def info(self, path: PathType, **kwargs: Any) -> FileInfo:
+        try:
+            return await super().info(path, **kwargs)
+        except ValueError as error:  # a zero byte
+            raise FileNotFoundError(path) from error
+        except OSError as error:
+            if error.errno in {errno.ENAMETOOLONG, errno.ENOTDIR}:
+                raise FileNotFoundError(path) from error
+            raise
 
 
 @get("/", include_in_schema=False)
@@ -35,5 +54,7 @@ def docs() -> Response[str]:
     )
 
 
-static_files = create_static_files_router("/static", directories=[STATIC], name="static")
+static_files = create_static_files_router(
+    "/static", directories=[STATIC], file_system=StaticFolder(), name="static"
+)
 handlers: list[ControllerRouterHandler] = [home, docs, static_files]

@@ -132,6 +132,10 @@ async def test_a_body_over_a_mebibyte_is_refused(shared_api: Api) -> None:
         ("GET", "/api/v1/health/live", "unknown_path"),
         ("GET", "/static/../../../etc/passwd", "unknown_path"),
         ("GET", "/static/%2e%2e/app.py", "unknown_path"),
+        ("GET", "/static/docs.js%00", "unknown_path"),
+        ("GET", "/static/a%00b", "unknown_path"),
+        ("GET", "/static/docs.js/below", "unknown_path"),
+        ("GET", "/static/" + "a" * 300, "unknown_path"),
     ],
 )
 async def test_what_does_not_exist_is_a_404(
