@@ -4,8 +4,8 @@ No script or style comes from elsewhere, so the pages work without a network and
 forbid everything else. Swagger UI sets styles on its elements, hence `unsafe-inline` for those.
 """
 
+import errno
 from pathlib import Path
-
 from typing import Any
 
 from litestar import MediaType, Response, get
