@@ -16,9 +16,12 @@ COMMAND_SECONDS = 60  # no statement of ours takes longer on purpose
 
 def async_url(database_url: str) -> URL:
     """`DATABASE_URL` as everybody writes it (`postgres://`, `postgresql://`), for asyncpg."""
-    return make_url(database_url.replace("postgres://", "postgresql://", 1)).set(
-        drivername="postgresql+asyncpg"
-    )
+    url = make_url(database_url.replace("postgres://", "postgresql://", 1))
+    query = dict(url.query)
+    if "sslmode" in query:  # libpq's name, which managed databases print; asyncpg's is `ssl`
+        query["ssl"] = query.pop("sslmode")
+    query.pop("channel_binding", None)  # libpq's alone
+    return url.set(drivername="postgresql+asyncpg", query=query)
 
 
 def create_engine(

@@ -22,6 +22,7 @@ class Attempt:
     policy: Policy
     stopping: asyncio.Event  # set when the process wants to end
     tally: AttemptTally = field(default_factory=AttemptTally)
+    etag: str | None = None  # the object version that it looked at
     began: float = field(default_factory=time.monotonic)
 
     @property

@@ -16,6 +16,7 @@ class Dependency(StrEnum):
     EMBEDDER = "embedder"
     VECTOR_STORE = "vector_store"
     DATABASE = "database"
+    SCRATCH = "scratch"
 
 
 class PipelineError(Exception):
@@ -47,6 +48,12 @@ class DependencyError(PipelineError):
         super().__init__(message)
         self.dependency = dependency
         self.retry_after = retry_after
+
+
+class ScratchFull(DependencyError):
+    """The worker's disk took no more; no document is to blame for that."""
+
+    code = "scratch_full"
 
 
 class LeaseLost(PipelineError):
@@ -115,8 +122,10 @@ class ParserCrashed(DocumentError):
     code = "parser_crashed"
 
 
-class ScratchFull(DocumentError):
-    code = "scratch_full"
+class ParserScratchFull(DocumentError):
+    """The parser wrote more than a document is worth."""
+
+    code = "parser_scratch_full"
 
 
 class InternalError(DocumentError):

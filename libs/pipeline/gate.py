@@ -1,12 +1,15 @@
 """A gate that many pass together, and one now and then alone.
 
-A job that was at work when a worker died may be what killed it; it runs alone the next time, so
-that it takes no neighbour down with it.
+A job that was at work when a worker died may be what killed it; it runs alone for its first while,
+so that it takes no neighbour down with it. Only for a while: a large file may have hours to go, and
+most often it was not the killer but one of the victims.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+
+ALONE_SECONDS = 60.0
 
 
 class Gate:
@@ -28,14 +31,30 @@ class Gate:
             self._leave()
 
     @asynccontextmanager
-    async def alone(self) -> AsyncIterator[None]:
-        async with self._entry:
+    async def alone(self, seconds: float = ALONE_SECONDS) -> AsyncIterator[None]:
+        """Wait until nobody is inside; keep everybody else out, for at most `seconds`."""
+        await self._entry.acquire()
+        try:
             await self._empty.wait()
-            self._enter()
-            try:
-                yield
-            finally:
-                self._leave()
+        except BaseException:
+            self._entry.release()
+            raise
+        self._enter()
+        closed = True
+
+        def open_gate() -> None:
+            nonlocal closed
+            if closed:
+                closed = False
+                self._entry.release()
+
+        opening = asyncio.get_running_loop().call_later(seconds, open_gate)
+        try:
+            yield
+        finally:
+            opening.cancel()
+            open_gate()
+            self._leave()
 
     def _enter(self) -> None:
         self._inside += 1

@@ -33,13 +33,15 @@ class RowsMissing(DependencyError):
 class Ingestion:
     """Writes one generation of a document."""
 
-    def __init__(self, tools: Tools, attempt: Attempt, *, generation: int, resumed: bool) -> None:
+    def __init__(
+        self, tools: Tools, attempt: Attempt, *, generation: int, resumed: bool, file_bytes: int
+    ) -> None:
         self._tools = tools
         self._attempt = attempt
         self._generation = generation
         self._resumed = resumed
         self._present: set[int] = set()
-        self._progress = Progress(tools.sessions, attempt)
+        self._progress = Progress(tools.sessions, attempt, file_bytes=file_bytes)
         self._batches: asyncio.Queue[list[Chunk] | None] = asyncio.Queue(BATCHES_WAITING)
         self._chunks = 0
         self._characters = 0
@@ -108,11 +110,13 @@ class Ingestion:
         for start in range(0, len(waiting), size):
             await self._queue(waiting[start : start + size])
         self._progress.total = self._chunks
+        await text.keep()
         for _ in range(BATCHES_AT_WORK):
             await self._batches.put(None)
 
     async def _queue(self, batch: list[Chunk]) -> None:
         self._chunks += len(batch)
+        self._progress.cut(chunks=self._chunks, characters=self._characters)
         if self._chunks > self._attempt.policy.chunks_max:
             raise TooManyChunks(
                 f"The document has more than {self._attempt.policy.chunks_max} chunks; split it."
@@ -126,7 +130,7 @@ class Ingestion:
             self._attempt.tally.chunks_reused += len(batch) - len(new)
             if new:
                 await self._store(new)
-            await self._progress.advance(len(batch))
+            await self._progress.advance(len(batch), stored=len(new))
 
     async def _store(self, chunks: Sequence[Chunk]) -> None:
         prefix = self._tools.model.passage_prefix

@@ -7,36 +7,46 @@ from db.repositories.jobs import JobRepository
 from pipeline.attempt import Attempt
 
 WRITE_EVERY_SECONDS = 1.0
-# Before the last block is read the number of chunks is unknown: progress stays below this.
-UNKNOWN_TOTAL_PERCENT = 50
+# While blocks are still being read the total is a guess by the share of the file that was read.
+GUESS_PERCENT_MAX = 90
 # Counting and switching come after the last row.
 ROWS_PERCENT = 95
 
 
 class Progress:
-    """`total` is set once the number of chunks is known."""
+    """`total` is set once the number of chunks is known; until then `characters` tells how far."""
 
-    def __init__(self, sessions: Sessions, attempt: Attempt) -> None:
+    def __init__(self, sessions: Sessions, attempt: Attempt, *, file_bytes: int) -> None:
         self._sessions = sessions
         self._attempt = attempt
         self._done = 0
+        self._stored = 0
         self._written_at = attempt.began
+        self._file_bytes = max(file_bytes, 1)
+        self._cut = 0
+        self._characters = 0
         self.total: int | None = None
+
+    def cut(self, *, chunks: int, characters: int) -> None:
+        """So many chunks were cut so far, from so many characters."""
+        self._cut, self._characters = chunks, characters
 
     @property
     def percent(self) -> int:
         if self.total is not None:
             return ROWS_PERCENT * self._done // max(self.total, 1)
-        # Halfway to the limit at a thousand chunks: it moves, and it never has to step back.
-        return UNKNOWN_TOTAL_PERCENT * self._done // (self._done + 1000)
+        # Right for text, too low for what is packed, and never above what is done.
+        read = min(self._characters / self._file_bytes, 1.0)
+        return int(GUESS_PERCENT_MAX * read * self._done / max(self._cut, self._done, 1))
 
-    async def advance(self, chunks: int) -> None:
-        """Count finished chunks.
+    async def advance(self, chunks: int, *, stored: int) -> None:
+        """Count finished chunks, of which `stored` are news and the others were there already.
 
         Raises:
             FenceRaised: the job is no longer the attempt's.
         """
         self._done += chunks
+        self._stored += stored
         now = time.monotonic()
         if now - self._written_at < WRITE_EVERY_SECONDS:
             return
@@ -48,4 +58,5 @@ class Progress:
                 percent=self.percent,
                 chunks_done=self._done,
                 tokens=self._attempt.tally.tokens,
+                got_further=self._stored > 0,
             )

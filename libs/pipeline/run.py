@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.engine import Sessions
-from db.errors import FenceRaised
+from db.errors import FenceRaised, is_away
 from db.repositories.documents import DocumentRepository
 from db.repositories.jobs import JobRepository
 from pipeline.attempt import Attempt
@@ -24,7 +24,7 @@ from pipeline.errors import (
     LeaseLost,
     PipelineError,
 )
-from pipeline.gate import Gate
+from pipeline.gate import ALONE_SECONDS, Gate
 from pipeline.lease import LEASE, LeaseKeeper
 from pipeline.policy import Policy
 from pipeline.verdict import write_verdict
@@ -74,10 +74,14 @@ class Runner:
             way: AbstractAsyncContextManager[None] = (
                 self.gate.alone() if lapses else self.gate.shared()
             )
+            if lapses:
+                log.info("job.alone", lapses=lapses, seconds=ALONE_SECONDS)
             async with way:
                 await self._attempt(job_id)
 
     async def _attempt(self, job_id: UUID) -> None:
+        if self.stopping.is_set():  # while it stood at the gate
+            return
         claimed_at = time.monotonic()
         async with self.sessions.begin() as session:
             claim = await JobRepository(session).claim(job_id, worker=self.worker, lease=LEASE)
@@ -154,6 +158,10 @@ class Runner:
                 log.info("job.lease_lost", error_code=error.code)
                 return
             except (SQLAlchemyError, OSError) as failure:
+                if not is_away(failure):
+                    # The lease runs out, and the announcer counts that.
+                    log.error("job.verdict_refused", exc_info=failure)
+                    return
                 log.warning("job.verdict_failed", error=type(failure).__name__)
                 await asyncio.sleep(VERDICT_PAUSE_SECONDS)
             else:
@@ -166,7 +174,7 @@ def _ours(error: BaseException) -> PipelineError:
             return error
         case FenceRaised():
             return LeaseLost(str(error))
-        case SQLAlchemyError():
+        case SQLAlchemyError() if is_away(error):
             log.warning("attempt.database_error", error=type(error).__name__)
             return DependencyError(
                 "The database could not be reached.", dependency=Dependency.DATABASE

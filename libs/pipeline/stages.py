@@ -4,17 +4,19 @@ A job means "make the index agree with what the object is now", so every attempt
 at the object: it is there and new, there and known, there but deleted by a client, or gone.
 """
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import structlog
 
 from db.repositories.breakers import BreakerRepository
-from db.repositories.documents import DocumentRepository
+from db.repositories.documents import DocumentRepository, Target
 from db.repositories.jobs import JobRepository
 from pipeline.attempt import Attempt
 from pipeline.embed.errors import EmbedderMisconfigured
-from pipeline.errors import RemovalsHeld, TooLarge
+from pipeline.errors import Dependency, RemovalsHeld, TooLarge
 from pipeline.fingerprint import fingerprint, text_key
 from pipeline.ingest import Ingestion
 from pipeline.store.objects import ObjectVersion
@@ -22,6 +24,8 @@ from pipeline.text import DocumentText
 from pipeline.tools import Tools
 
 log = structlog.get_logger(__name__)
+
+EVER = datetime.max.replace(tzinfo=UTC)
 
 
 async def process(tools: Tools, attempt: Attempt) -> None:
@@ -33,6 +37,7 @@ async def process(tools: Tools, attempt: Attempt) -> None:
     """
     with attempt.stage("fetch"):
         version = await _look(tools, attempt)
+    attempt.etag = version.etag if version is not None else None
     if version is None:
         await _remove(tools, attempt)
     else:
@@ -45,9 +50,7 @@ async def _look(tools: Tools, attempt: Attempt) -> ObjectVersion | None:
     version = await tools.objects.head(target.object_key)
     if version is None or target.deleted_at is None:
         return version  # `head` had a listing confirm that there is none
-    known = target.deleted_etag
-    buried = version.etag == known if known else version.last_modified <= target.deleted_at
-    if buried:
+    if _is_buried(target, version):
         attempt.check()
         await tools.objects.delete(target.object_key, if_match=version.etag)
         return None
@@ -55,8 +58,20 @@ async def _look(tools: Tools, attempt: Attempt) -> ObjectVersion | None:
         await DocumentRepository(session).void_tombstone(
             attempt.claim, purge_delay=attempt.policy.purge_delay
         )
+    attempt.target = replace(target, deleted_at=None, deleted_etag=None, deleted_modified=None)
     log.info("tombstone.voided")
     return version
+
+
+def _is_buried(target: Target, version: ObjectVersion) -> bool:
+    """Whether the tombstone stands for this version; a newer upload it does not touch."""
+    if target.dataset_deleted:
+        return True
+    if target.deleted_etag not in (None, version.etag):
+        return False
+    # The same bytes again are another upload. The store's clock tells, to the second; where it was
+    # never read, ours has to do.
+    return version.last_modified <= (target.deleted_modified or target.deleted_at or EVER)
 
 
 async def _remove(tools: Tools, attempt: Attempt) -> None:
@@ -70,9 +85,9 @@ async def _remove(tools: Tools, attempt: Attempt) -> None:
             )
         if removed >= max(policy.removal_floor, policy.removal_share * total):
             raise RemovalsHeld(
-                "Many objects vanished from the bucket within minutes without a delete here; "
-                "their documents stay searchable until a person has looked. "
-                "Delete them by the API if that is meant."
+                "Many objects vanished from the bucket within minutes without a delete here, so "
+                "their documents go slowly, a few every ten minutes. Put the objects back if it "
+                "was a mistake; delete the documents by the API if it was not."
             )
     with attempt.stage("remove"):
         attempt.check()
@@ -93,7 +108,9 @@ async def _remove(tools: Tools, attempt: Attempt) -> None:
                 claim, asked=asked, purge_delay=policy.purge_delay
             )
             finished = await JobRepository(session).complete(claim, attempt.tally)
-            await BreakerRepository(session).close_all()
+            await BreakerRepository(session).close(
+                Dependency.OBJECT_STORE, Dependency.VECTOR_STORE, Dependency.DATABASE
+            )
     log.info("document.removed", asked=asked, finished=finished)
 
 
@@ -111,7 +128,7 @@ async def _index(tools: Tools, attempt: Attempt, version: ObjectVersion) -> None
     wanted = fingerprint(target, space)
     if target.live_etag == version.etag and target.live_fingerprint == wanted:
         async with tools.sessions.begin() as session:
-            await DocumentRepository(session).unchanged(claim)
+            await DocumentRepository(session).unchanged(claim, last_modified=version.last_modified)
             await JobRepository(session).complete(claim, attempt.tally)
         log.info("document.unchanged")
         return
@@ -121,6 +138,7 @@ async def _index(tools: Tools, attempt: Attempt, version: ObjectVersion) -> None
             etag=version.etag,
             size=version.size,
             content_type=version.content_type,
+            last_modified=version.last_modified,
             fingerprint=wanted,
         )
     with TemporaryDirectory(dir=tools.scratch, prefix="attempt-") as folder:
@@ -133,16 +151,18 @@ async def _index(tools: Tools, attempt: Attempt, version: ObjectVersion) -> None
             # Only then can an earlier attempt have left the text.
             kept=resumed or target.live_etag == version.etag,
         )
-        ingestion = Ingestion(tools, attempt, generation=generation, resumed=resumed)
+        ingestion = Ingestion(
+            tools, attempt, generation=generation, resumed=resumed, file_bytes=version.size
+        )
         built = await ingestion.run(text, etag=version.etag, fingerprint=wanted)
-        await text.keep()
     attempt.lease.check()
     async with tools.sessions.begin() as session:
         await DocumentRepository(session).switch(
             claim, built, purge_delay=attempt.policy.purge_delay
         )
         finished = await JobRepository(session).complete(claim, attempt.tally)
-        await BreakerRepository(session).close_all()
+        await BreakerRepository(session).close(*Dependency)
+    await text.sweep()
     log.info(
         "document.indexed",
         generation=generation,

@@ -13,7 +13,7 @@ import structlog
 
 from pipeline.attempt import Attempt
 from pipeline.document import Block, ParseSummary
-from pipeline.errors import DependencyError, ScratchFull
+from pipeline.errors import Dependency, DependencyError, ScratchFull
 from pipeline.parse.canonical import (
     CanonicalFileBroken,
     CanonicalWriter,
@@ -29,7 +29,10 @@ BLOCKS_PER_READ = 200
 
 
 class DocumentText:
-    """Iterate over `blocks()` once; then `summary` is known and `keep()` stores the text."""
+    """Iterate over `blocks()` once; then `summary` is known and `keep()` stores the text.
+
+    After the switch `sweep()` drops what was kept of other versions.
+    """
 
     def __init__(
         self,
@@ -69,16 +72,22 @@ class DocumentText:
             yield batch
 
     async def keep(self) -> None:
-        """Store the parsed text, and drop that of other versions."""
+        """Store the parsed text; right after the parse, so that a retry need not parse again."""
         if self._kept:
             return
         with self._attempt.stage("keep"):
+            self._attempt.lease.check()
             await self._tools.objects.put_derived(self._key, source=self._text)
-            folder = self._key.rsplit("/", 1)[0]
-            try:
-                await self._tools.objects.delete_derived(f"{folder}/", keep=self._key)
-            except DependencyError as error:  # the next version, or the removal, sweeps again
-                log.warning("text.sweep_failed", error_code=error.code)
+
+    async def sweep(self) -> None:
+        """Drop the texts of other versions. Best effort: the next version sweeps again."""
+        if self._kept:
+            return
+        folder = self._key.rsplit("/", 1)[0]
+        try:
+            await self._tools.objects.delete_derived(f"{folder}/", keep=self._key)
+        except DependencyError as error:
+            log.warning("text.sweep_failed", error_code=error.code)
 
     async def _fetch_kept(self) -> bool:
         """Fetch the kept text; False if there is none, or if it is broken and best parsed anew."""
@@ -110,7 +119,7 @@ class DocumentText:
                     bytes_max=version.size,
                 )
             except OSError as error:
-                raise ScratchFull("The worker's scratch folder could not take the file.") from error
+                raise _scratch_full() from error
         self._attempt.check()
         self._attempt.tally.stage = "parse"
         parse = self._tools.parsers.parse(
@@ -127,5 +136,14 @@ class DocumentText:
 
 
 def _write(writer: CanonicalWriter, blocks: Sequence[Block]) -> None:
-    for block in blocks:
-        writer.write(block)
+    try:
+        for block in blocks:
+            writer.write(block)
+    except OSError as error:
+        raise _scratch_full() from error
+
+
+def _scratch_full() -> ScratchFull:
+    return ScratchFull(
+        "The worker's scratch folder could not take the file.", dependency=Dependency.SCRATCH
+    )

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from api.auth import KEY_FORMAT, SHOWN_CHARS, hash_of, new_key
-from api.problems import database_is_away
 from db.engine import Sessions, create_engine, session_factory
+from db.errors import is_away
 from db.models import Role
 from db.repositories.tenants import TenantRepository
 from pipeline.settings import DatabaseSettings, read_settings
@@ -154,7 +154,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except KeyRefused as refused:
         sys.exit(str(refused))
     except Exception as error:
-        if not database_is_away(error):
+        if not is_away(error):
             raise
         sys.exit(f"The database does not answer ({type(error).__name__}). Is DATABASE_URL right?")
     sys.stdout.write("".join(f"{line}\n" for line in lines))

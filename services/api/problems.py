@@ -17,8 +17,6 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from api.errors import (
     FieldError,
@@ -30,7 +28,7 @@ from api.errors import (
     RequestTimedOut,
     Unauthenticated,
 )
-from db.errors import DatasetNotFound, DocumentNotFound, JobConflict, JobNotFound
+from db.errors import DatasetNotFound, DocumentNotFound, JobConflict, JobNotFound, is_away
 from pipeline.embed.errors import EmbeddingInputRejected
 from pipeline.errors import DependencyError
 
@@ -186,7 +184,7 @@ def _explain_outage(error: Exception) -> Explanation | None:
         kind = Kind(UNAVAILABLE.status, error.code, UNAVAILABLE.title)
         log.warning("dependency.unavailable", dependency=error.dependency, error_code=error.code)
         return kind, f"{error.message} Try again later.", None
-    if database_is_away(error):
+    if is_away(error):
         log.warning("dependency.unavailable", dependency="database", error=type(error).__name__)
         return UNAVAILABLE, "The database does not answer now. Try again later.", None
     return None
@@ -229,24 +227,6 @@ def _headers(kind: Kind, error: Exception) -> dict[str, str]:
     if isinstance(error, HTTPException) and error.headers:
         return {name: value for name, value in error.headers.items() if name.lower() == "allow"}
     return {}
-
-
-def database_is_away(error: Exception) -> bool:
-    """Whether Postgres could not be reached, or gave way to somebody else (a deadlock, a lock)."""
-    if isinstance(error, DBAPIError):
-        # Class 40: rolled back in favour of another; 53, 55, 57: no room, a lock, shutting down.
-        state = str(getattr(error.orig, "sqlstate", None) or "")
-        return (
-            error.connection_invalidated
-            or isinstance(error, OperationalError | InterfaceError)
-            or state[:2] in {"08", "40", "53", "55", "57"}
-        )
-    # The driver's connection attempts fail outside SQLAlchemy's wrapping.
-    return isinstance(error, PoolTimeoutError | OSError) or _is_postgres_refusal(error)
-
-
-def _is_postgres_refusal(error: Exception) -> bool:
-    return str(getattr(error, "sqlstate", None) or "")[:2] in {"08", "28", "3D", "53", "57"}
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {Exception: problem_response}

@@ -8,7 +8,6 @@ and cancel, pause and priority need nothing but the row.
 import asyncio
 import time
 from datetime import timedelta
-from uuid import UUID
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
@@ -18,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.engine import Sessions
 from db.repositories.announcing import AnnouncingRepository, Due
 from pipeline.broker import Doorbell
-from pipeline.queue import ALL_TASKS, Task, task_for
+from pipeline.queue import ALL_TASKS, PROCESS_LARGE_DOCUMENT, Task, task_for
 from poller.fairness import fair_order
 from poller.listener import sleep
 
@@ -40,8 +39,6 @@ TICK_SPACING = timedelta(milliseconds=20)
 # An announced job that nobody claimed although no message waits: Redis lost it, or a worker died
 # with it. A worker that is alive claims within milliseconds of fetching.
 LOST_AFTER = timedelta(seconds=5)
-PER_DATASET = 50
-CANDIDATES_MAX = 2_000
 REAP_MAX = 200
 BACKLOG_EVERY_SECONDS = 5.0
 
@@ -80,21 +77,24 @@ class Announcer:
     async def tick(self) -> int:
         """One look: reap, choose, mark, commit, ring; returns how many were announced."""
         waiting = await asyncio.to_thread(self._waiting)
-        # Rooms below zero mean a window that was made smaller; then nothing is announced.
-        rooms = {task: self._window - count for task, count in waiting.items()}
+        rooms = {task: max(self._window - count, 0) for task, count in waiting.items()}
         empty = not any(waiting.values())
         async with self._sessions.begin() as session:
             jobs = AnnouncingRepository(session)
             if not await jobs.lead():
                 return 0
             lapsed = await jobs.reap(lapses_max=self._lapses_max, limit=REAP_MAX)
-            due = await jobs.due(
-                announced_before=LOST_AFTER if empty else self._again,
-                per_dataset=PER_DATASET,
-                limit=CANDIDATES_MAX,
-            )
-            chosen = self._choose(due, await jobs.at_work() if due else {}, rooms)
-            self._has_more = len(chosen) < len(due)
+            again = LOST_AFTER if empty else self._again
+            chosen: list[Due] = []
+            self._has_more = False
+            for task, room in rooms.items():
+                # One more than there is room for, to know whether anything is left behind.
+                due = await jobs.due(
+                    large=task == PROCESS_LARGE_DOCUMENT, announced_before=again, limit=room + 1
+                )
+                taken = fair_order(due, await jobs.at_work() if due else {}, room)
+                self._has_more |= len(taken) < len(due)
+                chosen += taken
             if chosen:
                 await jobs.mark([job.job_id for job in chosen])
             await self._count(jobs)
@@ -109,15 +109,6 @@ class Announcer:
                 await asyncio.to_thread(self._doorbell.ring, task, ids)
                 ANNOUNCED.labels(task.queue_name).inc(len(ids))
         return len(chosen)
-
-    def _choose(
-        self, due: list[Due], at_work: dict[UUID, int], rooms: dict[Task, int]
-    ) -> list[Due]:
-        chosen = []
-        for task, room in rooms.items():
-            mine = [job for job in due if task_for(large=job.large) == task]
-            chosen += fair_order(mine, at_work, max(room, 0))
-        return chosen
 
     def _waiting(self) -> dict[Task, int]:
         return {task: self._doorbell.waiting(task) for task in ALL_TASKS}

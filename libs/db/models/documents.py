@@ -1,7 +1,6 @@
 """A document: one object of the bucket, as the index should show it and as it does."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, Text, text
@@ -27,6 +26,11 @@ class Document(Base):
             postgresql_where=text("purge_after is not null"),
         ),
         Index(
+            "ix_documents_removing",
+            "id",
+            postgresql_where=text("deleted_at is not null and removed_at is null"),
+        ),
+        Index(
             "ix_documents_removed_unasked_at",
             "removed_unasked_at",
             postgresql_where=text("removed_unasked_at is not null"),
@@ -44,9 +48,11 @@ class Document(Base):
     # What is known of the object.
     size: Mapped[int | None]
     etag: Mapped[str | None]
+    last_modified: Mapped[datetime | None]  # by the store's clock, as an attempt saw it
     wanted: Mapped[int] = mapped_column(server_default="0")
     event_etag: Mapped[str | None]  # of the newest event taken in: tells a repetition from news
     event_time: Mapped[datetime | None]
+    judged_etag: Mapped[str | None]  # the version on which the latest job gave up
 
     # What is being built.
     generation: Mapped[int] = mapped_column(server_default="0")  # the highest ever allocated
@@ -64,11 +70,11 @@ class Document(Base):
     character_count: Mapped[int | None]
     media_type: Mapped[str | None]
     warnings: Mapped[list[str]] = mapped_column(server_default=text("'[]'::jsonb"))
-    details: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
 
     # How it ends.
     deleted_at: Mapped[datetime | None]  # the tombstone: out of search at once
-    deleted_etag: Mapped[str | None]  # the version that the client saw when it deleted
+    deleted_etag: Mapped[str | None]  # the version that was known when the client deleted
+    deleted_modified: Mapped[datetime | None]  # its age, by the store's clock
     removed_at: Mapped[datetime | None]  # object and rows are gone
     removed_unasked_at: Mapped[datetime | None]  # gone although no client asked (removal guard)
     purge_after: Mapped[datetime | None]  # older generations may be deleted from then on

@@ -62,6 +62,7 @@ class Job(Base):
         Index(
             "ix_jobs_queued",
             "dataset_id",
+            "large",
             text("priority desc"),
             "run_after",
             "id",

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.models import Dataset, Job, Outcome, Status
+from db.models import Dataset, Document, Job, Outcome, Status
 from db.repositories.history import end_running_attempt, record_event, take_back
 
 # Any constant will do; it keeps two pollers from announcing at once.
@@ -41,20 +41,36 @@ class AnnouncingRepository:
         The lapse is not charged to the job's tries: perhaps a neighbour killed the worker. It runs
         alone next time, and the cap ends a job that kills every worker it meets.
         """
+        lapsed = (Job.status == Status.PROCESSING, Job.lease_until < func.now())
+        owners = select(Job.document_id).where(*lapsed).order_by(Job.lease_until).limit(limit)
+        documents = {
+            document.id: document
+            for document in await self._session.scalars(
+                select(Document)
+                .where(Document.id.in_(owners))
+                .order_by(Document.id)
+                .with_for_update(skip_locked=True, key_share=True)
+            )
+        }
         jobs = await self._session.scalars(
             select(Job)
-            .where(Job.status == Status.PROCESSING, Job.lease_until < func.now())
+            .where(Job.document_id.in_(documents), *lapsed)
             .order_by(Job.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True, key_share=True)
         )
         reaped = []
         for job in jobs:
+            document = documents[job.document_id]
+            is_news = document.wanted != job.wanted_seen
             await end_running_attempt(self._session, job, Outcome.LAPSED)
             tries, lapses = job.tries, job.lapses + 1
             take_back(job)
             job.tries, job.lapses = max(tries - 1, 0), lapses
-            if lapses >= lapses_max:
+            if is_news:
+                # Another version now, which must not suffer for what the last one did.
+                job.tries = job.lapses = 0
+            if lapses >= lapses_max and not is_news and document.deleted_at is None:
+                document.judged_etag = document.building_etag or document.etag
                 job.status = Status.FAILED
                 job.finished_at = func.now()
                 job.error_code = "attempts_exhausted"
@@ -65,23 +81,25 @@ class AnnouncingRepository:
                 record_event(self._session, job, "job.failed", error_code="attempts_exhausted")
             else:
                 job.status = Status.QUEUED
-                job.run_after = func.now()
+                # A removal never fails; one that keeps lapsing comes back less often.
+                job.run_after = func.now() + timedelta(seconds=30) * max(lapses - lapses_max, 0)
                 record_event(self._session, job, "job.lapsed", lapses=lapses)
             reaped.append(job.id)
         await self._session.flush()
         return reaped
 
-    async def due(self, *, announced_before: timedelta, per_dataset: int, limit: int) -> list[Due]:
-        """The jobs at the head of every dataset's queue that were not announced lately.
+    async def due(self, *, large: bool, announced_before: timedelta, limit: int) -> list[Due]:
+        """The jobs of one queue that were not announced lately: at most `limit` a tenant.
 
-        A lateral join reads at most `per_dataset` index entries a dataset, so the cost follows the
-        number of datasets that have work, not the length of the backlog.
+        A lateral join reads the head of every dataset's queue only, so the cost follows the number
+        of datasets that have work, not the length of the backlog.
         """
         head = (
             select(Job.id, Job.tenant_id, Job.priority, Job.large, Job.run_after)
             .where(
                 Job.dataset_id == Dataset.id,
                 Job.status == Status.QUEUED,
+                Job.large.is_(large),
                 Job.run_after <= func.now(),
                 or_(
                     Job.announced_at.is_(None),
@@ -89,11 +107,23 @@ class AnnouncingRepository:
                 ),
             )
             .order_by(Job.priority.desc(), Job.run_after, Job.id)
-            .limit(per_dataset)
+            .limit(limit)
             .lateral("head")
         )
-        rows = await self._session.execute(
-            select(head.c.id, head.c.tenant_id, Dataset.id, head.c.priority, head.c.large)
+        place = func.row_number().over(
+            partition_by=head.c.tenant_id,
+            order_by=(head.c.priority.desc(), head.c.run_after, head.c.id),
+        )
+        ranked = (
+            select(
+                head.c.id.label("job_id"),
+                head.c.tenant_id,
+                Dataset.id.label("dataset_id"),
+                head.c.priority,
+                head.c.large,
+                head.c.run_after,
+                place.label("place"),
+            )
             .select_from(Dataset)
             .join(head, true())
             .where(
@@ -101,8 +131,13 @@ class AnnouncingRepository:
                 # A pause holds back indexing, never a removal.
                 or_(Dataset.paused_at.is_(None), Dataset.deleted_at.is_not(None)),
             )
-            .order_by(head.c.priority.desc(), head.c.run_after, head.c.id)
-            .limit(limit)
+            .subquery()
+        )
+        row = ranked.c
+        rows = await self._session.execute(
+            select(row.job_id, row.tenant_id, row.dataset_id, row.priority, row.large)
+            .where(row.place <= limit)
+            .order_by(row.priority.desc(), row.run_after, row.job_id)
         )
         return [Due(*row) for row in rows]
 
@@ -119,7 +154,14 @@ class AnnouncingRepository:
         """Note that these are being announced now."""
         await self._session.execute(
             update(Job)
-            .where(Job.id.in_(job_ids), Job.status == Status.QUEUED)
+            .where(
+                Job.id.in_(
+                    select(Job.id)
+                    .where(Job.id.in_(job_ids), Job.status == Status.QUEUED)
+                    .order_by(Job.id)  # as everybody locks jobs
+                    .with_for_update(skip_locked=True, key_share=True)
+                )
+            )
             .values(announced_at=func.now())
             .execution_options(synchronize_session=False)
         )

@@ -22,9 +22,9 @@ class BreakerRepository:
             )
         )
 
-    async def close_all(self) -> None:
-        """An attempt got through to the end, so every dependency answers."""
-        await self._session.execute(delete(Breaker))
+    async def close(self, *dependencies: str) -> None:
+        """An attempt that needed these got through to its end."""
+        await self._session.execute(delete(Breaker).where(Breaker.dependency.in_(dependencies)))
 
     async def opened(self) -> list[Breaker]:
         rows = await self._session.scalars(select(Breaker).order_by(Breaker.dependency))

@@ -132,7 +132,7 @@ class ChangeRepository:
             select(Document)
             .where(Document.object_key.in_(first))
             .order_by(Document.id)
-            .with_for_update()
+            .with_for_update(key_share=True)
             .execution_options(populate_existing=True)
         )
         return {document.object_key: document for document in rows}
@@ -142,7 +142,7 @@ class ChangeRepository:
             select(Job)
             .where(Job.document_id.in_(document_ids), Job.status.in_(UNFINISHED))
             .order_by(Job.id)
-            .with_for_update()
+            .with_for_update(key_share=True)
             .execution_options(populate_existing=True)
         )
         return {job.document_id: job for job in rows}
@@ -155,17 +155,17 @@ class ChangeRepository:
         if repeated and change.etag == document.event_etag:
             return False
         if change.gone:
-            return job is not None or document.removed_at is None
+            # Our own delete is announced as well, to the very job that makes it.
+            removing = job is not None and document.deleted_at is not None
+            return not removing and (job is not None or document.removed_at is None)
         if document.deleted_at is not None or dataset.deleted_at is not None:
             return True
-        if job is None:
-            # What the event announces is what search shows, made under today's settings.
-            return not (
-                document.live_etag == change.etag
-                and document.live_at is not None
-                and document.live_at >= dataset.updated_at
-            )
-        return not (job.status == Status.PROCESSING and document.building_etag == change.etag)
+        # What the event announces is what search shows, made under today's settings.
+        return job is not None or not (
+            document.live_etag == change.etag
+            and document.live_at is not None
+            and document.live_at >= dataset.updated_at
+        )
 
     @staticmethod
     def _note(change: Change, document: Document, dataset: Dataset, now: datetime) -> None:
@@ -177,11 +177,14 @@ class ChangeRepository:
                 document.etag, document.size = change.etag, change.size
         if change.at is None and change.size is not None:
             document.size = change.size  # from a look at the store: it decides the queue
+        elif change.at is None:
+            document.event_etag = change.etag  # None: nobody knows; a job looks for itself
         if dataset.deleted_at is not None:
             # Whatever arrives for a deleted dataset is removed again.
             document.deleted_at, document.deleted_etag = now, change.etag or document.etag
         elif document.removed_at is not None and not change.gone:
-            document.removed_at = document.deleted_at = document.deleted_etag = None
+            document.removed_at = document.deleted_at = None
+            document.deleted_etag = document.deleted_modified = None
         document.updated_at = now
 
     def _new_job(

@@ -36,6 +36,7 @@ class CommandRepository:
         job.status = Status.CANCELLED
         job.finished_at = func.now()
         job.error_code, job.error = "cancelled", "The job was cancelled."
+        document.judged_etag = document.etag
         record_event(self._session, job, "job.cancelled")
         await self._session.flush()
 
@@ -78,7 +79,7 @@ class CommandRepository:
                 Document.deleted_at.is_(None),
                 Document.removed_at.is_(None),
             )
-            .with_for_update()
+            .with_for_update(key_share=True)
         )
         if document is None:
             raise DocumentNotFound(document_id)
@@ -90,11 +91,13 @@ class CommandRepository:
             select(Document)
             .join(Job, Job.document_id == Document.id)
             .where(Job.id == job_id, Job.tenant_id == self._tenant_id)
-            .with_for_update(of=Document)
+            .with_for_update(of=Document, key_share=True)
         )
         if document is None:
             raise JobNotFound(job_id)
         job = (
-            await self._session.scalars(select(Job).where(Job.id == job_id).with_for_update())
+            await self._session.scalars(
+                select(Job).where(Job.id == job_id).with_for_update(key_share=True)
+            )
         ).one()
         return document, job

@@ -155,7 +155,7 @@ class DatasetRepository:
                     Dataset.tenant_id == self._tenant_id,
                     Dataset.deleted_at.is_(None),
                 )
-                .with_for_update()
+                .with_for_update(key_share=True)
             )
         ).one_or_none()
         if row is None:
@@ -224,7 +224,7 @@ class DatasetRepository:
                 Job.dataset_id == dataset_id, Job.status == Status.QUEUED, Job.reason != "delete"
             )
             .order_by(Job.id)  # as everybody locks jobs
-            .with_for_update()
+            .with_for_update(key_share=True)
         )
         await self._session.execute(
             update(Job)

@@ -23,6 +23,8 @@ class Target:
     content_type: str | None
     deleted_at: datetime | None
     deleted_etag: str | None
+    deleted_modified: datetime | None
+    dataset_deleted: bool
     live_generation: int | None
     live_etag: str | None
     live_fingerprint: str | None
@@ -70,6 +72,8 @@ class DocumentRepository:
             content_type=document.content_type,
             deleted_at=document.deleted_at,
             deleted_etag=document.deleted_etag,
+            deleted_modified=document.deleted_modified,
+            dataset_deleted=dataset.deleted_at is not None,
             live_generation=document.live_generation,
             live_etag=document.live_etag,
             live_fingerprint=document.live_fingerprint,
@@ -80,7 +84,14 @@ class DocumentRepository:
         )
 
     async def begin_generation(
-        self, claim: Claim, *, etag: str, size: int, content_type: str | None, fingerprint: str
+        self,
+        claim: Claim,
+        *,
+        etag: str,
+        size: int,
+        content_type: str | None,
+        last_modified: datetime,
+        fingerprint: str,
     ) -> tuple[int, bool]:
         """The generation to write for this version, and whether an earlier attempt began it.
 
@@ -90,7 +101,7 @@ class DocumentRepository:
         document = await self._lock(claim.document_id)
         await self._jobs.check(claim)
         document.etag, document.size = etag, size
-        document.content_type = content_type
+        document.content_type, document.last_modified = content_type, last_modified
         begun = (
             document.building_etag == etag
             and document.building_fingerprint == fingerprint
@@ -114,7 +125,7 @@ class DocumentRepository:
         document.live_fingerprint = built.fingerprint
         document.live_space = built.space
         document.live_at = await self._now()
-        document.building_etag = document.building_fingerprint = None
+        document.building_etag = document.building_fingerprint = document.judged_etag = None
         document.chunk_count = built.chunk_count
         document.page_count = built.page_count
         document.character_count = built.character_count
@@ -127,10 +138,19 @@ class DocumentRepository:
         self._record(document, claim, "document.searchable")
         await self._session.flush()
 
-    async def unchanged(self, claim: Claim) -> None:
-        """The live generation is already what it should be; only lock for the job's end."""
+    async def hold(self, claim: Claim) -> None:
+        """Lock the document for the rest of the transaction, before its job."""
+        await self._lock(claim.document_id)
+
+    async def unchanged(self, claim: Claim, *, last_modified: datetime) -> None:
+        """The live generation is already what it should be; the object may have been written anew.
+
+        Raises:
+            FenceRaised: the claim is no longer the job's.
+        """
         document = await self._lock(claim.document_id)
         await self._jobs.check(claim)
+        document.last_modified = last_modified
         document.removed_at = document.removed_unasked_at = None
         await self._session.flush()
 
@@ -152,7 +172,7 @@ class DocumentRepository:
         document.live_space = document.live_at = None
         document.building_etag = document.building_fingerprint = None
         document.chunk_count = 0
-        document.etag = None
+        document.etag = document.last_modified = document.judged_etag = None
         document.purge_after = now + purge_delay
         document.updated_at = now
         await self._session.flush()
@@ -161,7 +181,7 @@ class DocumentRepository:
         """A newer upload came after the delete: the document lives again, its old rows do not."""
         document = await self._lock(claim.document_id)
         await self._jobs.check(claim)
-        document.deleted_at = document.deleted_etag = None
+        document.deleted_at = document.deleted_etag = document.deleted_modified = None
         document.purge_after = await self._now() + purge_delay
         await self._session.flush()
 
@@ -206,7 +226,7 @@ class DocumentRepository:
             await self._session.scalars(
                 select(Document)
                 .where(Document.id == document_id)
-                .with_for_update()
+                .with_for_update(key_share=True)
                 .execution_options(populate_existing=True)
             )
         ).one()

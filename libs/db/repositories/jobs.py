@@ -99,9 +99,15 @@ class JobRepository:
 
     async def renew(self, claims: dict[UUID, int], *, lease: timedelta) -> set[UUID]:
         """Extend the leases of these jobs (id to fence) at once; returns those still held."""
+        mine = (
+            select(Job.id)
+            .where(tuple_(Job.id, Job.fence).in_(claims.items()), Job.status == Status.PROCESSING)
+            .order_by(Job.id)  # as everybody locks jobs
+            .with_for_update(key_share=True)
+        )
         rows = await self._session.scalars(
             update(Job)
-            .where(tuple_(Job.id, Job.fence).in_(claims.items()), Job.status == Status.PROCESSING)
+            .where(Job.id.in_(mine))
             .values(lease_until=func.now() + lease)
             .returning(Job.id)
             .execution_options(synchronize_session=False)
@@ -118,35 +124,45 @@ class JobRepository:
         return set(rows)
 
     async def progress(
-        self, claim: Claim, *, stage: str, percent: int, chunks_done: int, tokens: int
+        self,
+        claim: Claim,
+        *,
+        stage: str,
+        percent: int,
+        chunks_done: int,
+        tokens: int,
+        got_further: bool,
     ) -> None:
-        """Say how far the attempt is; the percentage never falls."""
+        """Say how far the attempt is; the percentage never falls.
+
+        `got_further`: something was stored that no earlier attempt had stored. Then the patience
+        with an unavailable dependency starts anew.
+        """
+        patience = {"waiting_since": None, "dependency_waits": 0} if got_further else {}
         await self._fenced(
             claim,
             stage=stage,
             progress=func.greatest(Job.progress, percent),
             chunks_done=chunks_done,
             tokens=tokens,
-            # It got somewhere: the patience with an unavailable dependency starts anew.
-            waiting_since=None,
-            dependency_waits=0,
+            **patience,
         )
 
     async def complete(self, claim: Claim, tally: AttemptTally) -> bool:
-        """The index agrees with the object; if a hint came meanwhile the job is due again.
+        """The index agrees with the object; if news of it came meanwhile the job is due again.
 
         The caller holds the document's lock. Returns whether the job is finished.
         """
         document = await self._session.get_one(Document, claim.document_id)
-        seen = await self._session.scalar(select(Job.wanted_seen).where(Job.id == claim.job_id))
-        if document.wanted != seen:
-            await self.release(claim, tally)
+        if await self._is_outdated(claim, document.live_etag):
+            await self.release(claim, tally, newer=True)
             return False
         await self._fenced(
             claim,
             status=Status.COMPLETED,
             progress=100,
             stage=None,
+            dependency=None,
             error_code=None,
             error=None,
             finished_at=func.now(),
@@ -156,8 +172,19 @@ class JobRepository:
         self._record(claim, "job.completed", {"chunks": document.chunk_count})
         return True
 
-    async def fail(self, claim: Claim, tally: AttemptTally, *, code: str, message: str) -> None:
-        """No further try will be made, unless by hand."""
+    async def fail(
+        self, claim: Claim, tally: AttemptTally, *, code: str, message: str, etag: str | None
+    ) -> bool:
+        """No further try will be made of the version `etag`, unless by hand.
+
+        The caller holds the document's lock. If news of the object came meanwhile the job is due
+        again instead, with all its tries. Returns whether it failed.
+        """
+        if await self._is_outdated(claim, etag):
+            await self.release(claim, tally, newer=True)
+            return False
+        document = await self._session.get_one(Document, claim.document_id)
+        document.judged_etag = etag
         await self._fenced(
             claim,
             status=Status.FAILED,
@@ -168,11 +195,25 @@ class JobRepository:
         )
         await self._end_attempt(claim, tally, Outcome.FAILED, code=code, message=message)
         self._record(claim, "job.failed", {"error_code": code})
+        return True
 
     async def retry_later(
-        self, claim: Claim, tally: AttemptTally, *, code: str, message: str, delay: timedelta
+        self,
+        claim: Claim,
+        tally: AttemptTally,
+        *,
+        code: str,
+        message: str,
+        delay: timedelta,
+        etag: str | None,
     ) -> None:
-        """The try is spent; another is due after `delay`."""
+        """The try is spent; another is due after `delay`, or at once if the object is news.
+
+        The caller holds the document's lock.
+        """
+        if await self._is_outdated(claim, etag):
+            await self.release(claim, tally, newer=True)
+            return
         await self._fenced(
             claim,
             status=Status.QUEUED,
@@ -215,14 +256,21 @@ class JobRepository:
         await self._end_attempt(claim, tally, Outcome.WAITING, code=code, message=message)
         self._record(claim, "job.waiting", {"error_code": code})
 
-    async def release(self, claim: Claim, tally: AttemptTally) -> None:
-        """Give the job back, due at once, with its try."""
+    async def release(
+        self,
+        claim: Claim,
+        tally: AttemptTally,
+        *,
+        delay: timedelta = timedelta(0),
+        newer: bool = False,
+    ) -> None:
+        """Give the job back with its try; `newer`: with all of them, for another version."""
         await self._fenced(
             claim,
             status=Status.QUEUED,
-            run_after=func.now(),
+            run_after=func.now() + delay,
             announced_at=None,
-            tries=Job.tries - 1,
+            tries=0 if newer else Job.tries - 1,
             **_UNLEASED,
         )
         await self._end_attempt(claim, tally, Outcome.RELEASED)
@@ -250,6 +298,12 @@ class JobRepository:
             FenceRaised: another attempt owns the job, or it was cancelled.
         """
         await self._fenced(claim)
+
+    async def _is_outdated(self, claim: Claim, etag: str | None) -> bool:
+        """Whether news came since the claim, of another version than the attempt looked at."""
+        seen = await self._session.scalar(select(Job.wanted_seen).where(Job.id == claim.job_id))
+        document = await self._session.get_one(Document, claim.document_id)
+        return document.wanted != seen and (etag is None or document.event_etag != etag)
 
     async def _fenced(self, claim: Claim, **values: Any) -> None:
         updated = await self._session.scalar(

@@ -17,20 +17,29 @@ REMOVAL_PRIORITY = 100
 async def bury(session: AsyncSession, document: Document) -> UUID:
     """Put a tombstone on a document that the caller has locked; returns the removal job's id.
 
-    The tombstone names the version that was known, so that a newer upload is not removed with it.
+    The tombstone names the version that was known, and its age by the store's clock, so that a
+    newer upload is not removed with it, even one of the same bytes.
     """
     now = (await session.execute(select(func.now()))).scalar_one()
     document.deleted_at, document.deleted_etag = now, document.etag
+    known = [time for time in (document.last_modified, document.event_time) if time is not None]
+    document.deleted_modified = max(known, default=None)
     # Not only hidden: if an upload voids the tombstone, the deleted version must not come back.
     document.live_generation = document.live_etag = document.live_fingerprint = None
     document.live_space = document.live_at = None
     document.building_etag = document.building_fingerprint = None
     document.chunk_count = 0
     document.updated_at = now
+    return await queue_removal(session, document)
+
+
+async def queue_removal(session: AsyncSession, document: Document) -> UUID:
+    """See to the removal of a document with a tombstone, which the caller has locked."""
+    now = (await session.execute(select(func.now()))).scalar_one()
     job = await session.scalar(
         select(Job)
         .where(Job.document_id == document.id, Job.status.in_(UNFINISHED))
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     if job is None:
         job = Job(

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import Dataset, Document, Job, UploadHint
 from db.repositories.changes import UNFINISHED
-from db.repositories.tombstones import bury
+from db.repositories.tombstones import bury, queue_removal
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Purge:
     dataset_id: UUID
     below: int
     asked_at: datetime
+    removed: bool  # the whole document is: nothing of it may stay anywhere
 
 
 class UpkeepRepository:
@@ -38,7 +39,13 @@ class UpkeepRepository:
             .limit(limit)
         )
         return [
-            Purge(document.id, document.dataset_id, _bound(document), document.purge_after)
+            Purge(
+                document.id,
+                document.dataset_id,
+                _bound(document),
+                document.purge_after,
+                removed=document.removed_at is not None,
+            )
             for document in documents
             if document.purge_after is not None
         ]
@@ -65,13 +72,31 @@ class UpkeepRepository:
             )
             .order_by(Document.id)
             .limit(limit)
-            .with_for_update(of=Document, skip_locked=True)
+            .with_for_update(of=Document, skip_locked=True, key_share=True)
         )
         buried = 0
         for document in documents:
             await bury(self._session, document)
             buried += 1
         return buried
+
+    async def queue_stranded_removals(self, limit: int) -> int:
+        """Queue a job for every tombstone that has none at work; returns for how many."""
+        documents = await self._session.scalars(
+            select(Document)
+            .where(
+                Document.deleted_at.is_not(None),
+                Document.removed_at.is_(None),
+                ~exists().where(Job.document_id == Document.id, Job.status.in_(UNFINISHED)),
+            )
+            .order_by(Document.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True, key_share=True)
+        )
+        stranded = list(documents)
+        for document in stranded:
+            await queue_removal(self._session, document)
+        return len(stranded)
 
     async def emptied_datasets(self, *, after: timedelta, limit: int) -> list[UUID]:
         """Deleted datasets of which nothing is left and for which no upload URL is valid."""
@@ -109,7 +134,7 @@ class UpkeepRepository:
                 select(UploadHint)
                 .where(UploadHint.arrived_at.is_(None), UploadHint.expires_at < func.now() - after)
                 .limit(limit)
-                .with_for_update(skip_locked=True)
+                .with_for_update(skip_locked=True, key_share=True)
             )
         )
         if not hints:

@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 
 from pipeline.document import Block
-from pipeline.errors import ParserCrashed, ParserOutOfMemory, PipelineError, ScratchFull
+from pipeline.errors import ParserCrashed, ParserOutOfMemory, ParserScratchFull, PipelineError
 from pipeline.parse import confine
 from pipeline.parse.protocol import (
     LENGTH,
@@ -83,7 +83,7 @@ def _replies(order: Order, scratch: Path) -> Iterator[Reply]:
 
 def _failure_of_system(error: OSError) -> Failure:
     if error.errno in (errno.EFBIG, errno.ENOSPC, errno.EDQUOT):
-        return Failure(ScratchFull.code, "the parser ran out of scratch space")
+        return Failure(ParserScratchFull.code, "the parser ran out of scratch space")
     return Failure(ParserCrashed.code, f"the parser raised {type(error).__name__}")
 
 

@@ -14,9 +14,9 @@ from pipeline.errors import (
     DocumentError,
     ParserCrashed,
     ParserOutOfMemory,
+    ParserScratchFull,
     ParserTimeout,
     PermanentError,
-    ScratchFull,
     TooLarge,
     TooManyPages,
     UnsupportedType,
@@ -36,7 +36,7 @@ _REPORTED: dict[str, type[PermanentError] | type[DocumentError]] = {
         TooManyPages,
         ParserOutOfMemory,
         ParserCrashed,
-        ScratchFull,
+        ParserScratchFull,
     )
 }
 

@@ -11,8 +11,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from api.health import Health, ReadinessView
 from api.metrics import Metrics
-from api.problems import database_is_away
 from api.resources import Resources
+from db.errors import is_away
 from db.repositories.announcing import AnnouncingRepository
 
 
@@ -54,7 +54,7 @@ async def metrics_text(
         async with resources.sessions() as session:
             metrics.backlog(await AnnouncingRepository(session).backlog())
     except Exception as error:  # what a lost database raises is told apart in one place
-        if not database_is_away(error):
+        if not is_away(error):
             raise
     return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
 

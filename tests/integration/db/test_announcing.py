@@ -1,5 +1,6 @@
 """Which jobs the announcer sees, and which one poller may announce."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import func, update
@@ -7,15 +8,16 @@ from sqlalchemy import func, update
 from db.engine import Sessions
 from db.models import Dataset, Job
 from db.repositories.announcing import AnnouncingRepository, Due
-from support.catalog import Home, apply
+from pipeline.queue import LARGE_BYTES
+from support.catalog import Home, apply, make_home
 
 AGAIN = timedelta(minutes=1)
 
 
-async def due(sessions: Sessions, *, per_dataset: int = 50) -> list[Due]:
+async def due(sessions: Sessions, *, limit: int = 50, large: bool = False) -> list[Due]:
     async with sessions.begin() as session:
         return await AnnouncingRepository(session).due(
-            announced_before=AGAIN, per_dataset=per_dataset, limit=100
+            large=large, announced_before=AGAIN, limit=limit
         )
 
 
@@ -51,10 +53,45 @@ async def test_a_paused_dataset_is_not_announced(sessions: Sessions, home: Home)
 async def test_a_long_backlog_shows_only_its_head(sessions: Sessions, home: Home) -> None:
     await apply(sessions, *(home.change(f"{number}.txt") for number in range(30)))
 
-    assert len(await due(sessions, per_dataset=5)) == 5
+    assert len(await due(sessions, limit=5)) == 5
 
 
 async def test_only_one_poller_leads_at_a_time(sessions: Sessions) -> None:
     async with sessions.begin() as first, sessions.begin() as second:
         assert await AnnouncingRepository(first).lead()
         assert not await AnnouncingRepository(second).lead()
+
+
+async def test_a_tenant_with_many_datasets_does_not_hide_one_with_a_single_job(
+    sessions: Sessions, home: Home
+) -> None:
+    async with sessions.begin() as session:
+        others = [
+            Dataset(tenant_id=home.tenant_id, name=str(number), live_space="space_test")
+            for number in range(10)
+        ]
+        session.add_all(others)
+        await session.flush()
+        homes = [Home(home.tenant_id, dataset.id) for dataset in others]
+    for each in homes:
+        await apply(sessions, *(each.change(f"{number}.txt") for number in range(5)))
+    lone = await make_home(sessions)
+    await apply(sessions, lone.change())
+
+    found = await due(sessions, limit=3)
+
+    assert sum(job.tenant_id == home.tenant_id for job in found) == 3
+    assert sum(job.tenant_id == lone.tenant_id for job in found) == 1
+
+
+async def test_large_files_do_not_hide_the_small_ones_behind_them(
+    sessions: Sessions, home: Home
+) -> None:
+    big = [replace(home.change(f"big-{number}.csv"), size=LARGE_BYTES) for number in range(5)]
+    await apply(sessions, *big)
+    await apply(sessions, home.change("small.txt"))
+
+    [small] = await due(sessions, limit=3)
+
+    assert not small.large
+    assert len(await due(sessions, limit=10, large=True)) == 5

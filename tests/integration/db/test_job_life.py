@@ -14,7 +14,7 @@ from db.repositories.announcing import AnnouncingRepository
 from db.repositories.commands import CommandRepository
 from db.repositories.documents import Built, DocumentRepository
 from db.repositories.jobs import AttemptTally, Claim, JobRepository
-from support.catalog import Home, apply, document_of, job_of, jobs_of
+from support.catalog import LONG_AGO, Home, apply, document_of, job_of, jobs_of
 
 MINUTE = timedelta(minutes=1)
 NO_DELAY = timedelta(0)
@@ -48,7 +48,7 @@ async def switch_and_complete(sessions: Sessions, held: Claim, *, etag: str = "e
     async with sessions.begin() as session:
         documents = DocumentRepository(session)
         generation, _ = await documents.begin_generation(
-            held, etag=etag, size=10, content_type=None, fingerprint="f"
+            held, etag=etag, size=10, content_type=None, last_modified=LONG_AGO, fingerprint="f"
         )
     built = Built(generation, etag, "f", "space_test", 1, None, 10, "text/plain", ())
     async with sessions.begin() as session:
@@ -123,8 +123,9 @@ async def test_a_retry_is_due_only_after_its_delay(sessions: Sessions, job_id: U
     held = await claimed(sessions, job_id)
 
     async with sessions.begin() as session:
+        await DocumentRepository(session).hold(held)
         await JobRepository(session).retry_later(
-            held, AttemptTally(), code="parser_crashed", message="It crashed.", delay=MINUTE
+            held, AttemptTally(), code="parser_crashed", message="", delay=MINUTE, etag="e1"
         )
 
     job = await job_of(sessions, job_id)
@@ -187,7 +188,7 @@ async def test_another_attempt_at_the_same_version_goes_on_with_its_generation(
         held = await claimed(sessions, job_id)
         async with sessions.begin() as session:
             begun = await DocumentRepository(session).begin_generation(
-                held, etag=etag, size=1, content_type=None, fingerprint="f"
+                held, etag=etag, size=1, content_type=None, last_modified=LONG_AGO, fingerprint="f"
             )
             await JobRepository(session).release(held, AttemptTally())
         return begun
@@ -215,8 +216,9 @@ async def test_a_failed_job_can_be_retried_by_hand_with_all_its_tries(
 ) -> None:
     held = await claimed(sessions, job_id)
     async with sessions.begin() as session:
+        await DocumentRepository(session).hold(held)
         await JobRepository(session).fail(
-            held, AttemptTally(), code="document_corrupt", message="It is broken."
+            held, AttemptTally(), code="document_corrupt", message="It is broken.", etag="e1"
         )
 
     async with sessions.begin() as session:
@@ -270,3 +272,74 @@ async def test_the_attempts_of_a_job_stay_in_its_history(sessions: Sessions, job
             .order_by(Attempt.number)
         )
     assert [tuple(row) for row in rows] == [(1, Outcome.LAPSED), (2, Outcome.COMPLETED)]
+
+
+async def test_a_version_that_arrives_while_another_fails_gets_tries_of_its_own(
+    sessions: Sessions, home: Home, job_id: UUID
+) -> None:
+    held = await claimed(sessions, job_id)
+    await apply(sessions, home.change(etag="e2", minute=1))
+
+    async with sessions.begin() as session:
+        await DocumentRepository(session).hold(held)
+        failed = await JobRepository(session).fail(
+            held, AttemptTally(), code="document_corrupt", message="", etag="e1"
+        )
+
+    job = await job_of(sessions, job_id)
+    assert not failed
+    assert (job.status, job.tries) == (Status.QUEUED, 0)
+
+
+async def test_a_version_that_arrives_before_the_last_lapse_is_not_failed_with_it(
+    sessions: Sessions, home: Home, job_id: UUID
+) -> None:
+    await claimed(sessions, job_id, lease=NO_DELAY)
+    await apply(sessions, home.change(etag="e2", minute=1))
+
+    await reap(sessions, lapses_max=1)
+
+    job = await job_of(sessions, job_id)
+    assert (job.status, job.lapses) == (Status.QUEUED, 0)
+
+
+async def test_news_of_the_very_version_that_was_indexed_is_no_reason_to_run_again(
+    sessions: Sessions, home: Home, job_id: UUID
+) -> None:
+    held = await claimed(sessions, job_id)
+    await apply(sessions, home.change(etag="e1", minute=1))
+
+    finished = await switch_and_complete(sessions, held, etag="e1")
+
+    assert finished
+
+
+async def test_the_removal_of_a_deleted_document_never_ends_as_failed(
+    sessions: Sessions, home: Home, job_id: UUID
+) -> None:
+    document = await document_of(sessions, home)
+    async with sessions.begin() as session:
+        await CommandRepository(session, home.tenant_id).delete_document(
+            home.dataset_id, document.id
+        )
+    await claimed(sessions, job_id, lease=NO_DELAY)
+
+    await reap(sessions, lapses_max=1)
+
+    assert (await job_of(sessions, job_id)).status == Status.QUEUED
+
+
+async def test_claims_and_intake_do_not_wait_for_each_other_in_a_circle(
+    sessions: Sessions, home: Home
+) -> None:
+    for turn in range(30):
+        made = await apply(sessions, home.change(f"{turn}.txt"))
+        [job_id] = [job for job in made.values() if job is not None]
+
+        # Either may come first; neither may be chosen as a deadlock's victim.
+        held, _ = await asyncio.gather(
+            claim(sessions, job_id),
+            apply(sessions, home.change(f"{turn}.txt", etag="e2", minute=1)),
+        )
+
+        assert held is not None

@@ -11,7 +11,8 @@ from litestar.testing import RequestFactory
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from api import errors
-from api.problems import KINDS, database_is_away, problem_response
+from api.problems import KINDS, problem_response
+from db.errors import is_away
 from db import errors as db_errors
 from pipeline.errors import Dependency, DependencyError
 
@@ -74,4 +75,4 @@ def test_an_unavailable_dependency_says_when_to_come_back() -> None:
     ],
 )
 def test_a_lost_database_is_told_from_a_fault_of_ours(error: Exception, away: bool) -> None:
-    assert database_is_away(error) is away
+    assert is_away(error) is away

@@ -158,9 +158,11 @@ def upgrade() -> None:
         sa.Column("content_type", sa.Text(), nullable=True),
         sa.Column("size", sa.BigInteger(), nullable=True),
         sa.Column("etag", sa.Text(), nullable=True),
+        sa.Column("last_modified", sa.DateTime(timezone=True), nullable=True),
         sa.Column("wanted", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("event_etag", sa.Text(), nullable=True),
         sa.Column("event_time", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("judged_etag", sa.Text(), nullable=True),
         sa.Column("generation", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("building_etag", sa.Text(), nullable=True),
         sa.Column("building_fingerprint", sa.Text(), nullable=True),
@@ -179,14 +181,9 @@ def upgrade() -> None:
             server_default=sa.text("'[]'::jsonb"),
             nullable=False,
         ),
-        sa.Column(
-            "details",
-            postgresql.JSONB(astext_type=sa.Text()),
-            server_default=sa.text("'{}'::jsonb"),
-            nullable=False,
-        ),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("deleted_etag", sa.Text(), nullable=True),
+        sa.Column("deleted_modified", sa.DateTime(timezone=True), nullable=True),
         sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("removed_unasked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("purge_after", sa.DateTime(timezone=True), nullable=True),
@@ -223,6 +220,13 @@ def upgrade() -> None:
         ["removed_unasked_at"],
         unique=False,
         postgresql_where=sa.text("removed_unasked_at is not null"),
+    )
+    op.create_index(
+        "ix_documents_removing",
+        "documents",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("deleted_at is not null and removed_at is null"),
     )
     op.create_table(
         "jobs",
@@ -299,7 +303,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_jobs_queued",
         "jobs",
-        ["dataset_id", sa.literal_column("priority desc"), "run_after", "id"],
+        ["dataset_id", "large", sa.literal_column("priority desc"), "run_after", "id"],
         unique=False,
         postgresql_where=sa.text("status = 'queued'"),
     )
@@ -463,6 +467,11 @@ def downgrade() -> None:
     op.drop_index("ix_jobs_dataset_id_status_id", table_name="jobs")
     op.drop_index("ix_jobs_dataset_id_id", table_name="jobs")
     op.drop_table("jobs")
+    op.drop_index(
+        "ix_documents_removing",
+        table_name="documents",
+        postgresql_where=sa.text("deleted_at is not null and removed_at is null"),
+    )
     op.drop_index(
         "ix_documents_removed_unasked_at",
         table_name="documents",
