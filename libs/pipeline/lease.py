@@ -14,7 +14,6 @@ from datetime import timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from db.engine import Sessions
 from db.repositories.jobs import Claim, JobRepository
@@ -76,10 +75,6 @@ class LeaseKeeper:
             if held is not None and held[0] is lease:
                 del self._leases[lease.claim.job_id]
 
-    @property
-    def held_count(self) -> int:
-        return len(self._leases)
-
     def _run(self) -> None:
         asyncio.run(self._keep())
 
@@ -97,7 +92,8 @@ class LeaseKeeper:
             try:
                 async with asyncio.timeout(LEASE.total_seconds() / 3):
                     held = await self._ask(sessions, leases, renew=renew)
-            except (SQLAlchemyError, OSError, TimeoutError) as error:
+            except Exception as error:
+                # This thread must outlive everything: without it every lease runs out.
                 log.warning("lease.renewal_failed", error=type(error).__name__)
                 held = set(leases)  # not known to be lost: the deadlines decide
             else:

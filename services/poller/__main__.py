@@ -110,10 +110,10 @@ async def main(settings: PollerSettings) -> None:
             intake(dead_letters, hints=None, required=False),
             announcer.run(stop),
             listener.run(stop),
-            Upkeep(sessions, vectors).run(stop),
+            Upkeep(sessions, objects, vectors).run(stop),
             audit.run(stop),
         ]
-        start_http_server(settings.metrics_port, addr=settings.metrics_host)
+        _serve_metrics(settings)
         log.info("poller.started", queue=name, bucket=settings.r2_bucket)
         async with asyncio.TaskGroup() as tasks:
             for part in parts:
@@ -156,6 +156,13 @@ async def _open_queue(
         except TimeoutError:
             continue
     return None
+
+
+def _serve_metrics(settings: PollerSettings) -> None:
+    try:
+        start_http_server(settings.metrics_port, addr=settings.metrics_host)
+    except OSError as error:  # a second poller on one host works all the same
+        log.warning("metrics.port_taken", port=settings.metrics_port, error=type(error).__name__)
 
 
 def _listen_url(settings: PollerSettings) -> str | None:

@@ -123,6 +123,10 @@ class Announcer:
         except (SQLAlchemyError, OSError) as error:
             log.warning("announcer.database_failed", error=type(error).__name__)
             return timedelta(seconds=1)
+        except Exception as error:
+            # Without an announcer everything stands still: say it, and go on.
+            log.exception("announcer.unexpected_error", error=type(error).__name__)
+            return timedelta(seconds=1)
         TICK.observe(time.monotonic() - began)
         if announced:
             log.info("jobs.announced", count=announced)

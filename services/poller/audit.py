@@ -54,7 +54,9 @@ class Audit:
         self._every = every
         self._grace = grace
         self._large_bytes = large_bytes
+        # Rows that looked orphaned, since when: at the last round, and at this one.
         self._suspects: dict[tuple[str, str, int], datetime] = {}
+        self._suspects_now: dict[tuple[str, str, int], datetime] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         pause = min(FIRST_RUN_AFTER, self._every)
@@ -68,12 +70,17 @@ class Audit:
                 await self.round()
             except (SQLAlchemyError, OSError, DependencyError) as error:
                 log.warning("audit.failed", error=type(error).__name__)
+            except Exception as error:
+                # The other parts of the poller must not end with this one.
+                log.exception("audit.unexpected_error", error=type(error).__name__)
 
     async def round(self) -> None:
         """One comparison from end to end."""
         await self._compare_objects()
+        self._suspects_now = {}
         for space in await self._vectors.spaces():
             await self._compare_rows(space)
+        self._suspects = self._suspects_now
         LAST_RUN.set_to_current_time()
         log.info("audit.finished")
 
@@ -123,61 +130,108 @@ class Audit:
                 dataset_id, file_name = split_key(key)
             except ForeignEvent:
                 continue  # not ours to judge
-            changes.append(Change(dataset_id, key, file_name, reason="audit"))
+            changes.append(
+                Change(dataset_id, key, file_name, reason="audit", etag=thing.etag, size=thing.size)
+            )
         return changes
 
     async def _compare_rows(self, space: str) -> None:
+        """Walk the index, then look for searchable documents that have no row in it at all."""
+        began = datetime.now(UTC)
+        seen: set[int] = set()  # some 70 MB for a million documents
         batch: list[StoredGeneration] = []
         async for stored in self._vectors.generations(space):
+            if not _is_ours(stored):
+                continue
+            seen.add(UUID(stored.document).int)
             batch.append(stored)
             if len(batch) == PAGE:
                 await self._compare_generations(space, batch)
                 batch = []
                 await asyncio.sleep(PAUSE_BETWEEN_PAGES.total_seconds())
         await self._compare_generations(space, batch)
+        await self._find_emptied(space, seen, live_before=began - self._grace)
+
+    async def _find_emptied(self, space: str, seen: set[int], *, live_before: datetime) -> None:
+        after: UUID | None = None
+        while True:
+            async with self._sessions() as session:
+                page = await AuditRepository(session).live_documents(
+                    space, after=after, live_before=live_before, limit=PAGE
+                )
+            for document_id, dataset_id in page:
+                if document_id.int not in seen:
+                    await self._rebuild(space, str(dataset_id), document_id)
+            if len(page) < PAGE:
+                return
+            after = page[-1][0]
 
     async def _compare_generations(self, space: str, batch: list[StoredGeneration]) -> None:
         async with self._sessions() as session:
             known = await AuditRepository(session).known_by_id(
                 {UUID(stored.document) for stored in batch}
             )
-        purge: set[UUID] = set()
         for stored in batch:
             document = known.get(UUID(stored.document))
             if document is not None and document.live_generation == stored.generation:
                 if stored.rows != document.chunk_count and not document.busy:
-                    await self._rebuild(stored, document)
-            elif not _is_orphan(document, stored.generation):
-                self._suspects.pop((space, stored.document, stored.generation), None)
-            elif self._suspected_long(space, stored):
-                DRIFT.labels("orphan_rows").inc(stored.rows)
-                if document is not None:
-                    purge.add(document.document_id)
-                else:
-                    await self._vectors.delete_document(
-                        space, dataset=stored.dataset, document=stored.document
-                    )
-        if purge:
-            async with self._sessions.begin() as session:
-                await AuditRepository(session).purge(purge)
-            log.warning("audit.orphan_rows", documents=len(purge))
+                    await self._rebuild(space, stored.dataset, document.document_id)
+            elif _is_orphan(document, stored.generation) and self._suspected_long(space, stored):
+                await self._purge(space, stored, document)
 
     def _suspected_long(self, space: str, stored: StoredGeneration) -> bool:
         """Whether these rows looked orphaned at an earlier round already, a grace ago."""
         key = (space, stored.document, stored.generation)
         now = datetime.now(UTC)
-        since = self._suspects.setdefault(key, now)
-        if now - since < self._grace:
-            return False
-        del self._suspects[key]
-        return True
+        since = self._suspects.get(key, now)
+        if now - since >= self._grace and since < now:
+            return True
+        self._suspects_now[key] = since
+        return False
 
-    async def _rebuild(self, stored: StoredGeneration, document: Known) -> None:
-        log.warning("audit.rows_differ", document_id=stored.document, rows=stored.rows)
+    async def _purge(self, space: str, stored: StoredGeneration, document: Known | None) -> None:
+        DRIFT.labels("orphan_rows").inc(stored.rows)
+        log.warning("audit.orphan_rows", document_id=stored.document, rows=stored.rows)
+        if document is None:
+            await self._vectors.delete_document(
+                space, dataset=stored.dataset, document=stored.document
+            )
+            return
         async with self._sessions.begin() as session:
-            await AuditRepository(session).rebuild(document.document_id, stored.generation)
+            audit = AuditRepository(session)
+            if stored.generation < (document.live_generation or 0):
+                await audit.purge([document.document_id])  # the upkeep knows the bound
+                return
+            bounds = await audit.abandon_building(document.document_id)
+        if bounds is not None:
+            live, highest = bounds
+            await self._vectors.delete_generations(
+                space,
+                dataset=stored.dataset,
+                document=stored.document,
+                above=live,
+                below=highest + 1,
+            )
+
+    async def _rebuild(self, space: str, dataset: str, document_id: UUID) -> None:
+        """Write a live generation anew if, looked at closely, it misses rows or has too many."""
+        async with self._sessions() as session:
+            document = (await AuditRepository(session).known_by_id([document_id])).get(document_id)
+        if document is None or document.live_generation is None or document.busy:
+            return
+        rows = await self._vectors.count(
+            space,
+            dataset=dataset,
+            document=str(document_id),
+            generation=document.live_generation,
+        )
+        if rows == document.chunk_count:
+            return
+        log.warning("audit.rows_differ", document_id=str(document_id), rows=rows)
+        async with self._sessions.begin() as session:
+            await AuditRepository(session).rebuild(document_id, document.live_generation)
         key = document.object_key
-        change = Change(UUID(stored.dataset), key, key.partition("/")[2], reason="audit")
+        change = Change(UUID(dataset), key, key.partition("/")[2], reason="audit")
         await self._apply([change], kind="rows")
 
     async def _apply(self, changes: list[Change], *, kind: str) -> None:
@@ -200,6 +254,16 @@ def _agrees(known: Known | None, etag: str) -> bool:
 def _is_orphan(document: Known | None, generation: int) -> bool:
     if document is None:
         return True
-    if document.busy or generation == document.building_generation:
+    if document.busy or generation == document.live_generation:
         return False
-    return document.live_generation is None or generation < document.live_generation
+    if generation == document.building_generation:
+        return document.stale_building
+    return True
+
+
+def _is_ours(stored: StoredGeneration) -> bool:
+    """Whether a row was written by this service; what else is in the collection is left alone."""
+    try:
+        return bool(UUID(stored.document)) and bool(UUID(stored.dataset))
+    except ValueError:
+        return False

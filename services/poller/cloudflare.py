@@ -90,19 +90,13 @@ class CloudflareQueue:
                 "visibility_timeout_ms": int(visibility.total_seconds() * 1000),
             },
         )
-        messages = [
-            Message(
-                id=str(item.get("id", "")),
-                lease_id=item["lease_id"],
-                attempts=int(item.get("attempts") or 1),
-                sent_at=datetime.fromtimestamp((item.get("timestamp_ms") or 0) / 1000, UTC),
-                metadata=dict(item.get("metadata") or {}),
-                body=str(item.get("body", "")),
-            )
-            for item in result.get("messages") or []
-        ]
-        backlog = result.get("message_backlog_count")
-        return Pulled(messages, None if backlog is None else int(backlog))
+        try:
+            messages = [_message(item) for item in result.get("messages") or []]
+            backlog = result.get("message_backlog_count")
+            return Pulled(messages, None if backlog is None else int(backlog))
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+            # What was leased comes again when its visibility ends.
+            raise QueueError("the queue's API gave an answer of an unknown form") from error
 
     async def settle(
         self, *, acks: list[str], retries: list[str], delay: timedelta = timedelta(0)
@@ -129,6 +123,17 @@ class CloudflareQueue:
         return warnings
 
 
+def _message(item: dict[str, Any]) -> Message:
+    return Message(
+        id=str(item.get("id", "")),
+        lease_id=str(item["lease_id"]),
+        attempts=int(item.get("attempts") or 1),
+        sent_at=datetime.fromtimestamp((item.get("timestamp_ms") or 0) / 1000, UTC),
+        metadata=dict(item.get("metadata") or {}),
+        body=str(item.get("body", "")),
+    )
+
+
 async def find_queue(client: httpx.AsyncClient, *, account_id: str, name: str) -> str | None:
     """The id of a queue by its name; None if the account has no such queue."""
     page = 1
@@ -136,9 +141,10 @@ async def find_queue(client: httpx.AsyncClient, *, account_id: str, name: str) -
         answer = await _answer(
             client, "GET", f"/accounts/{account_id}/queues?page={page}&per_page=100", None
         )
-        found = answer.get("result") or []
+        listed = answer.get("result")
+        found = [queue for queue in listed if isinstance(queue, dict)] if listed else []
         for queue in found:
-            if queue.get("queue_name") == name:
+            if queue.get("queue_name") == name and "queue_id" in queue:
                 return str(queue["queue_id"])
         pages = (answer.get("result_info") or {}).get("total_pages") or 1
         if page >= pages or not found:

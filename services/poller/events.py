@@ -13,6 +13,7 @@ from db.repositories.changes import Change
 
 CREATED = {"PutObject", "CopyObject", "CompleteMultipartUpload"}
 GONE = {"DeleteObject", "LifecycleDeletion"}
+OBJECT_BYTES_MAX = 5 * 1024**4  # R2 stores no larger object
 
 
 class ForeignEvent(ValueError):
@@ -34,14 +35,14 @@ def read_event(body: dict[str, Any], *, bucket: str) -> Change:
     if action not in CREATED | GONE:
         raise ForeignEvent("unknown_action")
     dataset_id, file_name = split_key(key)
-    etag, size = thing.get("eTag"), thing.get("size")
+    etag = thing.get("eTag")
     return Change(
         dataset_id=dataset_id,
         object_key=unicodedata.normalize("NFC", key),
         file_name=file_name,
         reason="event",
         etag=etag.strip('"') if isinstance(etag, str) else None,
-        size=int(size) if isinstance(size, int | float) else None,
+        size=_size(thing.get("size")),
         at=_time(body.get("eventTime")),
         gone=action in GONE,
     )
@@ -68,6 +69,17 @@ def split_key(key: str) -> tuple[UUID, str]:
     if not slash or not name or name.endswith("/") or str(dataset_id) != head:
         raise ForeignEvent("not_a_dataset_key")
     return dataset_id, name
+
+
+def _size(value: object) -> int | None:
+    """Bytes; None if the event does not say. Raises ForeignEvent for what can be no size."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ForeignEvent("not_an_event")
+    if not 0 <= value <= OBJECT_BYTES_MAX:  # not even infinite
+        raise ForeignEvent("not_an_event")
+    return int(value)
 
 
 def _time(value: object) -> datetime | None:

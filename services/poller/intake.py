@@ -14,9 +14,10 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from prometheus_client import Counter, Gauge
-from sqlalchemy.exc import DataError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from db.engine import Sessions
+from db.errors import is_away
 from db.repositories.changes import Change, ChangeRepository
 from db.repositories.intake import IntakeRepository, Unreadable
 from poller.cloudflare import (
@@ -116,12 +117,7 @@ class Intake:
     async def round(self) -> timedelta:
         """One pull and all that follows; returns how long to wait before the next."""
         try:
-            hint = await self._hint_age()  # also proves, before a pull, that Postgres answers
-            pulled = await self._source.queue.pull(visibility=self._visibility)
-            if pulled.backlog is not None:
-                BACKLOG.labels(self._source.name).set(pulled.backlog)
-            if pulled.messages:
-                await self._take(pulled.messages)
+            return await self._pull()
         except QueuePaused:
             log.info("intake.paused", queue=self._source.name)
             return self._idle
@@ -134,6 +130,18 @@ class Intake:
         except (SQLAlchemyError, OSError) as error:
             log.warning("intake.database_failed", error=type(error).__name__)
             return self._after_error(None)
+        except Exception as error:
+            # Nobody foresaw it; one message must not end the process again and again.
+            log.exception("intake.unexpected_error", error=type(error).__name__)
+            return self._after_error(None)
+
+    async def _pull(self) -> timedelta:
+        hint = await self._hint_age()  # also proves, before a pull, that Postgres answers
+        pulled = await self._source.queue.pull(visibility=self._visibility)
+        if pulled.backlog is not None:
+            BACKLOG.labels(self._source.name).set(pulled.backlog)
+        if pulled.messages:
+            await self._take(pulled.messages)
         self._errors = 0
         if pulled.messages:
             self._idle_rounds = 0
@@ -189,7 +197,11 @@ class Intake:
         for message in messages:
             try:
                 await self._store([message])
-            except DataError:
+            except DBAPIError as error:
+                if is_away(error):
+                    log.warning("intake.message_failed", error=type(error).__name__)
+                    failed.append(message)
+                    continue
                 # Postgres will never take it as it is: keep what can be kept of it.
                 async with self._sessions.begin() as session:
                     await IntakeRepository(session).quarantine(
@@ -210,7 +222,7 @@ class Intake:
                 change = read_event(message.decoded(), bucket=self._source.bucket)
             except ForeignEvent as error:
                 unreadable.append(self._unreadable(message, str(error)))
-            except ValueError:
+            except (ValueError, RecursionError):
                 unreadable.append(self._unreadable(message, "undecodable"))
             else:
                 changes.append(change)

@@ -37,7 +37,8 @@ class Listener:
         while not stop.is_set():
             try:
                 await self._listen(stop, self._url)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+            except Exception as error:
+                # Whatever it is, the timers go on without an ear.
                 log.warning("listener.failed", error=type(error).__name__)
                 await sleep(AGAIN_SECONDS, stop)
 

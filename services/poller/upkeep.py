@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.engine import Sessions
 from db.repositories.upkeep import UpkeepRepository
 from pipeline.errors import DependencyError
+from pipeline.store.objects import ObjectStore
 from pipeline.store.vectors import VectorStore
 
 log = structlog.get_logger(__name__)
@@ -29,8 +30,9 @@ UPLOAD_GRACE = timedelta(hours=1)
 class Upkeep:
     """Every step is safe to repeat, and safe beside another poller that does the same."""
 
-    def __init__(self, sessions: Sessions, vectors: VectorStore) -> None:
+    def __init__(self, sessions: Sessions, objects: ObjectStore, vectors: VectorStore) -> None:
         self._sessions = sessions
+        self._objects = objects
         self._vectors = vectors
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -40,6 +42,10 @@ class Upkeep:
                 pause = timedelta(0) if busy else EVERY
             except (SQLAlchemyError, OSError, DependencyError) as error:
                 log.warning("upkeep.failed", error=type(error).__name__)
+                pause = AFTER_ERROR
+            except Exception as error:
+                # The other parts of the poller must not end with this one.
+                log.exception("upkeep.unexpected_error", error=type(error).__name__)
                 pause = AFTER_ERROR
             try:
                 await asyncio.wait_for(stop.wait(), pause.total_seconds() or 0.05)
@@ -51,6 +57,7 @@ class Upkeep:
         async with self._sessions.begin() as session:
             upkeep = UpkeepRepository(session)
             buried = await upkeep.bury_deleted(TOMBSTONES_PER_ROUND)
+            await upkeep.queue_stranded_removals(TOMBSTONES_PER_ROUND)
             await upkeep.forget_unused_uploads(after=UPLOAD_GRACE, limit=TOMBSTONES_PER_ROUND)
         purged = await self._purge_generations()
         await self._purge_datasets()
@@ -70,6 +77,9 @@ class Upkeep:
                     document=str(purge.document_id),
                     below=purge.below,
                 )
+            if purge.removed:
+                # A stale attempt may have kept the text once more after the removal.
+                await self._objects.delete_derived(f"{purge.document_id}/")
             async with self._sessions.begin() as session:
                 await UpkeepRepository(session).purged(purge)
         PURGED.inc(len(purges))

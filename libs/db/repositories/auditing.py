@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -9,6 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import Document, Job, Status
 from db.repositories.changes import UNFINISHED
+
+# A failed document's rows wait so long for a retry by hand, which would go on with them.
+BUILDING_KEPT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,7 @@ class Known:
     live_etag: str | None
     live_generation: int | None
     building_generation: int | None
+    stale_building: bool  # nobody goes on with it: the last attempt gave up a day ago
     chunk_count: int
     busy: bool
     judged_etag: str | None
@@ -51,6 +56,41 @@ class AuditRepository:
             query = query.where(Document.object_key <= until)
         return [(row[0], row[1]) for row in await self._session.execute(query)]
 
+    async def live_documents(
+        self, space: str, *, after: UUID | None, live_before: datetime, limit: int
+    ) -> list[tuple[UUID, UUID]]:
+        """Document and dataset of those that should have rows in a space, in the order of ids."""
+        query = (
+            select(Document.id, Document.dataset_id)
+            .where(
+                Document.live_space == space,
+                Document.live_at < live_before,
+                Document.chunk_count > 0,
+            )
+            .order_by(Document.id)
+            .limit(limit)
+        )
+        if after is not None:
+            query = query.where(Document.id > after)
+        return [(row[0], row[1]) for row in await self._session.execute(query)]
+
+    async def abandon_building(self, document_id: UUID) -> tuple[int, int] | None:
+        """Give up a half-built generation that nobody works on.
+
+        Returns the live generation (0 if there is none) and the highest one: rows between may go,
+        since generations only rise. None if a job is at work after all.
+        """
+        document = await self._session.scalar(
+            select(Document).where(Document.id == document_id).with_for_update(key_share=True)
+        )
+        busy = await self._session.scalar(
+            select(Job.id).where(Job.document_id == document_id, Job.status.in_(UNFINISHED))
+        )
+        if document is None or busy is not None:
+            return None
+        document.building_etag = document.building_fingerprint = None
+        return document.live_generation or 0, document.generation
+
     async def rebuild(self, document_id: UUID, generation: int) -> None:
         """Make the next job write this live generation anew, as another one."""
         await self._session.execute(
@@ -67,14 +107,18 @@ class AuditRepository:
 
     async def _known(self, condition: object) -> list[Known]:
         latest = (
-            select(Job.status)
+            select(
+                Job.status,
+                (Job.finished_at < func.now() - BUILDING_KEPT).label("given_up"),
+            )
             .where(Job.document_id == Document.id)
-            .order_by(Job.id.desc())
+            # The one at work or, an older one may have been retried, the last that ended.
+            .order_by(Job.finished_at.desc().nulls_first())
             .limit(1)
             .lateral("latest")
         )
         rows = await self._session.execute(
-            select(Document, latest.c.status)
+            select(Document, latest.c.status, latest.c.given_up)
             .outerjoin(latest, latest.c.status.is_not(None))
             .where(condition)  # type: ignore[arg-type]  # a column expression
         )
@@ -87,7 +131,10 @@ class AuditRepository:
                 building_generation=document.generation if document.building_etag else None,
                 chunk_count=document.chunk_count,
                 busy=status in UNFINISHED,
-                judged_etag=document.etag if status in (Status.FAILED, Status.CANCELLED) else None,
+                stale_building=bool(given_up),
+                judged_etag=document.judged_etag
+                if status in (Status.FAILED, Status.CANCELLED)
+                else None,
             )
-            for document, status in rows
+            for document, status, given_up in rows
         ]

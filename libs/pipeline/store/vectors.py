@@ -75,11 +75,13 @@ class VectorStore(VectorReader):
                 raise VectorStoreMisconfigured(f"the collection of space {space} has gone")
 
     async def delete_generations(
-        self, space: str, *, dataset: str, document: str, below: int
+        self, space: str, *, dataset: str, document: str, below: int, above: int = -1
     ) -> None:
-        """Remove a document's rows of every generation before `below`."""
+        """Remove a document's rows of every generation before `below` and after `above`."""
         await self._delete(
-            space, f"{document_clause(dataset, document)} and generation < {int(below)}"
+            space,
+            f"{document_clause(dataset, document)}"
+            f" and generation < {int(below)} and generation > {int(above)}",
         )
 
     async def delete_document(self, space: str, *, dataset: str, document: str) -> None:
