@@ -1,6 +1,6 @@
 """What a worker does to a job, without a worker: straight through the repositories."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from db.engine import Sessions
@@ -27,6 +27,7 @@ async def complete(sessions: Sessions, job_id: UUID, *, chunks: int, space: str 
             etag=f"etag-{claimed.fence}-{job_id}",
             size=5,
             content_type="text/plain",
+            last_modified=datetime.now(UTC),
             fingerprint="fingerprint",
         )
         await documents.switch(
@@ -51,7 +52,9 @@ async def complete(sessions: Sessions, job_id: UUID, *, chunks: int, space: str 
 async def fail(sessions: Sessions, job_id: UUID, *, code: str, message: str) -> None:
     claimed = await claim(sessions, job_id)
     async with sessions.begin() as session:
-        await JobRepository(session).fail(claimed, AttemptTally(), code=code, message=message)
+        await JobRepository(session).fail(
+            claimed, AttemptTally(), code=code, message=message, etag=None
+        )
 
 
 async def retry_later(sessions: Sessions, job_id: UUID, *, code: str, message: str) -> None:
@@ -63,4 +66,5 @@ async def retry_later(sessions: Sessions, job_id: UUID, *, code: str, message: s
             code=code,
             message=message,
             delay=timedelta(minutes=1),
+            etag=None,
         )

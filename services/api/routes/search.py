@@ -20,6 +20,7 @@ from api.routes.parameters import DatasetId
 from db.errors import DatasetNotFound
 from db.repositories.datasets import DatasetRepository
 from db.repositories.usage import UsageRepository
+from pipeline.document import Box
 from pipeline.embed.errors import EmbeddingInputRejected
 from pipeline.filters import FilterError
 from pipeline.filters import parse as parse_filter
@@ -27,15 +28,31 @@ from pipeline.search import Hit, Mode, Question
 
 
 @dataclass(frozen=True, slots=True)
+class BoxView:
+    """A rectangle on a page, in points from the page's top left corner."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @classmethod
+    def of(cls, box: Box) -> Self:
+        return cls(left=box.left, top=box.top, right=box.right, bottom=box.bottom)
+
+
+@dataclass(frozen=True, slots=True)
 class HitView:
     """A passage. `char_start` and `char_end` count characters of the document's text; `page` is a
-    page, slide or sheet, `line` a line or row, where the format has them."""
+    page, slide or sheet, `line` a line or row, `box` the place on the page, where the format has
+    them."""
 
     text: str
     score: float
     document_id: UUID
     file_name: str
     page: int | None
+    box: BoxView | None
     char_start: int
     char_end: int
     heading_path: list[str]
@@ -45,13 +62,14 @@ class HitView:
 
     @classmethod
     def of(cls, hit: Hit) -> Self:
-        row = hit.row
+        row, box = hit.row, hit.row.position.box
         return cls(
             text=row.text,
             score=hit.score,
             document_id=UUID(row.document),
             file_name=row.file_name,
             page=row.position.page,
+            box=None if box is None else BoxView.of(box),
             char_start=row.char_start,
             char_end=row.char_end,
             heading_path=list(row.heading_path),

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from api.resources import Resources
 from db.models import Document, Usage
-from pipeline.document import Position
+from pipeline.document import Box, Position
 from support.api import Api, running
 from support.attempts import complete
 from support.rows import a_row
@@ -82,7 +82,14 @@ async def texts_of(api: Api, dataset_id: UUID, query: str, **body: Any) -> list[
 @pytest.mark.parametrize("mode", ["hybrid", "dense", "keyword"])
 async def test_a_hit_says_where_it_stands(api: Api, mode: str) -> None:
     dataset_id = await api.dataset()
-    document_id = await indexed(api, dataset_id, "whales.pdf", "Whales sing in the deep.", page=3)
+    document_id = await indexed(
+        api,
+        dataset_id,
+        "whales.pdf",
+        "Whales sing in the deep.",
+        page=3,
+        box=Box(72, 90.5, 300, 110),
+    )
 
     answer = await answer_of(api, dataset_id, "Whales sing in the deep.", mode=mode)
 
@@ -90,10 +97,20 @@ async def test_a_hit_says_where_it_stands(api: Api, mode: str) -> None:
     assert hit["text"] == "Whales sing in the deep."
     assert hit["document_id"] == str(document_id)
     assert (hit["file_name"], hit["page"]) == ("whales.pdf", 3)
+    assert hit["box"] == {"left": 72, "top": 90.5, "right": 300, "bottom": 110}
     assert (hit["char_start"], hit["char_end"]) == (0, 24)
     assert hit["heading_path"] == []
     assert hit["score"] > 0
     assert len(hit["chunk_id"]) == 52
+
+
+async def test_a_hit_of_a_format_without_pages_has_no_box(api: Api) -> None:
+    dataset_id = await api.dataset()
+    await indexed(api, dataset_id, "whales.txt", "Whales sing in the deep.", line=1)
+
+    [hit] = (await answer_of(api, dataset_id, "whales"))["hits"]
+
+    assert (hit["page"], hit["line"], hit["box"]) == (None, 1, None)
 
 
 async def test_a_dataset_without_documents_has_no_hits(api: Api) -> None:
