@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from uuid import UUID
 
 CONDITIONS_MAX = 16  # more than every field and operator once over makes sense of
 VALUES_MAX = 100  # literals of one `in`: keeps the expression far below Milvus's limit
@@ -50,11 +51,12 @@ class Field:
     operators: frozenset[Operator]
     is_number: bool = False
     is_list: bool = False
+    is_id: bool = False
 
 
 FIELDS: Mapping[str, Field] = {
     "file_name": Field("file_name", TEXT_OPERATORS),
-    "document_id": Field("document", NAME_OPERATORS),
+    "document_id": Field("document", NAME_OPERATORS, is_id=True),
     "sheet": Field("sheet", NAME_OPERATORS),
     "heading": Field("heading_path", NAME_OPERATORS, is_list=True),
     "page": Field("page", NUMBER_OPERATORS, is_number=True),
@@ -126,7 +128,8 @@ def _condition(name: str, field: Field, key: object, given: object) -> Condition
         raise FilterError(name, f"`in` takes a list of 1 to {VALUES_MAX} values")
     if field.is_number:
         return Condition(field, operator, tuple(_number(name, value) for value in values))
-    return Condition(field, operator, tuple(_text(name, value) for value in values))
+    read = _identifier if field.is_id else _text
+    return Condition(field, operator, tuple(read(name, value) for value in values))
 
 
 def _number(name: str, value: object) -> int:
@@ -147,6 +150,18 @@ def _text(name: str, value: object) -> str:
     if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
         raise FilterError(name, "holds a character that no stored text has")
     return value
+
+
+def _identifier(name: str, value: object) -> str:
+    """As the index has it: whoever copies an identifier may have it in capitals."""
+    text = _text(name, value)
+    try:
+        identifier = UUID(text)
+    except ValueError as error:
+        raise FilterError(name, "takes UUIDs") from error
+    if text.lower() != str(identifier):  # the standard library also takes braces and the like
+        raise FilterError(name, "takes UUIDs")
+    return str(identifier)
 
 
 def _compile(condition: Condition) -> str:

@@ -194,6 +194,7 @@ async def test_a_wrong_parameter_of_a_list_is_named(shared_api: Api, query: str)
         ({"query": "x", "filter": []}, "filter"),
         ({"query": "x", "filter": {"tenant": "y"}}, "filter.tenant"),
         ({"query": "x", "filter": {"page": {"gte": 0}}}, "filter.page"),
+        ({"query": "x", "filter": {"document_id": "a.pdf"}}, "filter.document_id"),
         ({"query": "x", "filter": {"file_name": {"like": "%"}}}, "filter.file_name"),
     ],
 )

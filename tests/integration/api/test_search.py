@@ -161,13 +161,17 @@ async def test_a_deleted_document_is_out_of_search_at_once(api: Api) -> None:
 
 async def test_a_filter_narrows_the_search(api: Api) -> None:
     dataset_id = await api.dataset()
-    await indexed(api, dataset_id, "a.pdf", "whales one", page=1)
+    document_id = await indexed(api, dataset_id, "a.pdf", "whales one", page=1)
     await indexed(api, dataset_id, "b.pdf", "whales two", page=2)
 
     assert await texts_of(api, dataset_id, "whales", filter={"page": {"gte": 2}}) == ["whales two"]
     assert await texts_of(api, dataset_id, "whales", filter={"file_name": "a.pdf"}) == [
         "whales one"
     ]
+    for spelling in (str(document_id), str(document_id).upper()):
+        assert await texts_of(api, dataset_id, "whales", filter={"document_id": spelling}) == [
+            "whales one"
+        ]
 
 
 async def test_the_tokens_of_a_query_are_written_down(api: Api) -> None:

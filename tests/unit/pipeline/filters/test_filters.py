@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 
 from pipeline.filters import FIELDS, FilterError, compile_filter, parse, quote
 
+UPPER = "01A20A6E-107F-7DB3-B47D-F05E60C5C91F"
+LOWER = UPPER.lower()
+
 storable = st.text(
     alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
     min_size=1,
@@ -55,7 +58,7 @@ def test_no_literal_escapes_its_quotes(text: str) -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from(["file_name", "sheet", "heading", "document_id"]),
+        st.sampled_from(["file_name", "sheet", "heading"]),
         st.one_of(
             storable,
             st.fixed_dictionaries({"in": st.lists(storable, min_size=1, max_size=4)}),
@@ -103,7 +106,8 @@ def test_no_filter_is_no_expression() -> None:
         ({"page": 3.0}, "(page == 3)"),
         ({"page": {"gte": 2, "lte": 9}}, "(page >= 2) and (page >= 1 and page <= 9)"),
         ({"line": {"in": [1, 2]}}, "(line in [1, 2])"),
-        ({"document_id": "a"}, '(document == "a")'),
+        ({"document_id": UPPER}, f'(document == "{UPPER.lower()}")'),
+        ({"document_id": {"in": [UPPER, LOWER]}}, f'(document in ["{LOWER}", "{LOWER}"])'),
         ({"heading": "A"}, '(array_contains_any(heading_path, ["A"]))'),
         ({"file_name": {"prefix": "ab"}}, '(file_name >= "ab" and file_name < "ac")'),
         ({"sheet": {"in": ["x", 'y"']}}, '(sheet in ["x", "y\\""])'),
@@ -140,6 +144,11 @@ def test_a_filter_becomes_an_expression(raw: object, expression: str) -> None:
         ({"file_name": {"in": ["a"] * 101}}, "file_name"),
         ({"file_name": {"gte": "a"}}, "file_name"),
         ({"heading": {"prefix": "a"}}, "heading"),
+        ({"document_id": "a"}, "document_id"),
+        ({"document_id": 7}, "document_id"),
+        ({"document_id": ""}, "document_id"),
+        ({"document_id": "{" + LOWER + "}"}, "document_id"),
+        ({"document_id": {"in": [LOWER, "a"]}}, "document_id"),
     ],
 )
 def test_what_breaks_the_grammar_is_refused_by_name(raw: object, field: str) -> None:
