@@ -1,10 +1,16 @@
 """From a presigned upload to a hit, and back out again, through the real processes."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
+
+from pydantic import SecretStr
 
 from pipeline.chunk import ChunkSettings, chunker_for
 from pipeline.document import Block, BlockKind
+from pipeline.settings import ObjectStoreSettings, VectorStoreSettings
+from pipeline.store.objects import ObjectStore
+from pipeline.store.vectors import VectorStore
 from stack.backends import Backends
 from support.product import Client, Product
 
@@ -113,7 +119,26 @@ async def test_a_file_uploaded_again_after_its_delete_is_searchable_again(client
     assert hit["text"] == "The dome was rebuilt."
 
 
-async def test_two_hundred_small_files_are_each_indexed_once(client: Client) -> None:
+async def test_the_same_bytes_uploaded_again_right_after_a_delete_stay(client: Client) -> None:
+    dataset = await client.create({"a.txt": NOTE})
+    [document] = (await client.settled(dataset, count=1)).values()
+    # The store tells the age of an object to the second.
+    await asyncio.sleep(1.1)
+    await client.call("DELETE", f"/datasets/{dataset}/documents/{document['id']}")
+    await client.upload(dataset, {"a.txt": NOTE})
+
+    async def back_and_at_rest() -> bool:
+        states = [job["status"] for job in await client.jobs(dataset)]
+        return set(states) == {"completed"} and set(await client.documents(dataset)) == {"a.txt"}
+
+    await client.until(back_and_at_rest)
+    [hit] = await client.search(dataset, "dome", mode="keyword")
+    assert hit["file_name"] == "a.txt"
+
+
+async def test_two_hundred_small_files_are_each_indexed_once(
+    client: Client, product: Product
+) -> None:
     files = {f"note-{number:03}.txt": note(number) for number in range(200)}
     dataset = await client.create(files)
 
@@ -123,8 +148,8 @@ async def test_two_hundred_small_files_are_each_indexed_once(client: Client) -> 
         name: len(chunks_by_hand(body.decode())) for name, body in files.items()
     }
     assert {doc["status"] for doc in documents.values()} == {"completed"}
-    some = await client.search(dataset, "telescope", mode="keyword", limit=100)
-    assert len({hit["chunk_id"] for hit in some}) == len(some)
+    rows = [stored async for stored in stored_generations(product, dataset)]
+    assert sum(rows) == sum(document["chunk_count"] for document in documents.values())
 
 
 def note(number: int) -> bytes:
@@ -156,17 +181,49 @@ async def test_a_missed_event_is_found_by_the_audit(
     assert [job["reason"] for job in await client.jobs(dataset)] == ["audit"]
 
 
-async def test_a_deleted_dataset_is_gone_at_once_and_leaves_nothing_behind(client: Client) -> None:
-    dataset = await client.create({"a.txt": NOTE})
-    await client.settled(dataset, count=1)
+async def test_a_deleted_dataset_is_gone_at_once_and_leaves_nothing_behind(
+    client: Client, product: Product
+) -> None:
+    dataset = await client.create({"a.txt": NOTE, "b.txt": NOTE})
+    await client.settled(dataset, count=2)
+    assert [rows async for rows in stored_generations(product, dataset)] == [1, 1]
 
     await client.call("DELETE", f"/datasets/{dataset}")
 
     assert (await client.http.get(f"/datasets/{dataset}")).status_code == 404
 
-    other = await client.create({"b.txt": NOTE})
-    await client.settled(other, count=1)
-    assert {hit["file_name"] for hit in await client.search(other, "dome")} == {"b.txt"}
+    async def nothing_left() -> bool:
+        rows = [rows async for rows in stored_generations(product, dataset)]
+        return not rows and not await stored_objects(product, dataset)
+
+    assert await client.until(nothing_left)
+
+
+async def stored_generations(product: Product, dataset: str) -> AsyncIterator[int]:
+    """How many rows the vector store has of each generation of each document."""
+    settings = VectorStoreSettings(
+        milvus_uri=product.environment["MILVUS_URI"],
+        milvus_prefix=product.environment["SLUICE_MILVUS_PREFIX"],
+    )
+    async with VectorStore.open(settings) as vectors:
+        for space in await vectors.spaces():
+            async for stored in vectors.generations(space):
+                if stored.dataset == dataset:
+                    yield stored.rows
+
+
+async def stored_objects(product: Product, dataset: str) -> list[str]:
+    """The keys that the bucket has of a dataset."""
+    environment = product.environment
+    settings = ObjectStoreSettings(
+        r2_account_id=environment["R2_ACCOUNT_ID"],
+        r2_access_key_id=SecretStr(environment["R2_ACCESS_KEY_ID"]),
+        r2_secret_access_key=SecretStr(environment["R2_SECRET_ACCESS_KEY"]),
+        r2_bucket=environment["R2_BUCKET"],
+        r2_endpoint_url=environment["SLUICE_R2_ENDPOINT_URL"],
+    )
+    async with ObjectStore.open(settings) as objects:
+        return [listed.key async for listed in objects.list(f"{dataset}/")]
 
 
 async def standin(
