@@ -10,6 +10,8 @@ from pipeline.gate import Gate
 
 # Passes of the loop after which a task has got as far as it gets without being let on.
 TURNS = 10
+SHORT_SECONDS = 0.05
+SOON_SECONDS = 5.0  # far more than any of these takes; only a failing test waits as long
 
 
 class Visitor:
@@ -17,12 +19,14 @@ class Visitor:
 
     def __init__(self, way: AbstractAsyncContextManager[None]) -> None:
         self.inside = False
+        self.came_in = asyncio.Event()
         self._leave = asyncio.Event()
         self.task = asyncio.create_task(self._visit(way))
 
     async def _visit(self, way: AbstractAsyncContextManager[None]) -> None:
         async with way:
             self.inside = True
+            self.came_in.set()
             try:
                 await self._leave.wait()
             finally:
@@ -31,6 +35,10 @@ class Visitor:
     async def leave(self) -> None:
         self._leave.set()
         await self.task
+
+    async def leave_after(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self.leave()
 
     async def cancel(self) -> None:
         self.task.cancel()
@@ -105,6 +113,33 @@ async def test_two_loners_are_never_inside_together() -> None:
 
         assert not together
         assert second.inside
+
+
+async def test_one_alone_keeps_the_others_out_only_for_a_while() -> None:
+    gate = Gate()
+    async with visiting(gate.alone(SHORT_SECONDS)) as loner, visiting(gate.shared()) as late:
+        at_first = late.inside
+        async with asyncio.timeout(SOON_SECONDS):
+            await late.came_in.wait()
+
+        assert not at_first
+        assert (loner.inside, late.inside) == (True, True)
+
+
+async def test_who_was_alone_and_leaves_late_leaves_the_gate_as_it_should_be() -> None:
+    gate = Gate()
+    async with visiting(gate.alone(SHORT_SECONDS)) as first, visiting(gate.alone()) as second:
+        async with asyncio.timeout(SOON_SECONDS):
+            await first.leave_after(SHORT_SECONDS * 3)  # long after the gate opened by itself
+            await second.came_in.wait()
+        async with visiting(gate.shared()) as third:
+            beside_the_second = third.inside
+
+            await second.leave()
+            await settle()
+
+            assert not beside_the_second
+            assert third.inside
 
 
 @pytest.mark.parametrize("alone", [False, True])
