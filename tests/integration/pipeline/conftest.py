@@ -1,15 +1,20 @@
 """A migrated database, a job in it, and a keeper of leases that looks often enough for a test."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from db.engine import Sessions, create_engine, session_factory
 from pipeline.lease import LeaseKeeper
+from stack.backends import Backends
 from support.catalog import Home, apply, make_home
 
 KEEPER = "tests-leases"
+
+Outage = Callable[[], AbstractAsyncContextManager[None]]
 
 
 @pytest.fixture
@@ -47,3 +52,24 @@ def keeper(database_url: str) -> Iterator[LeaseKeeper]:
     keeper.start()
     yield keeper
     keeper.stop()
+
+
+@pytest.fixture
+def outage(servers: Backends, database_url: str) -> Outage:
+    """While it lasts this test's database cuts everybody off and lets nobody in."""
+    server_url, name = servers.environment()["DATABASE_URL"], database_url.rpartition("/")[2]
+
+    @asynccontextmanager
+    async def outage() -> AsyncIterator[None]:
+        administrator = await asyncpg.connect(server_url, timeout=10, ssl=False)
+        try:
+            await administrator.execute(f"alter database {name} allow_connections false")
+            await administrator.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name
+            )
+            yield
+        finally:
+            await administrator.execute(f"alter database {name} allow_connections true")
+            await administrator.close()
+
+    return outage
