@@ -12,6 +12,7 @@ from pipeline.store.vector_errors import RowRejected, VectorStoreMisconfigured
 from pipeline.store.vectors import VectorStore
 from support.rows import DIMENSIONS, a_row, rows
 
+DOCUMENT = "01a20a6e-107f-7db3-b47d-f05e60c5c91f"
 SPACE = "space"
 OWNER = {"dataset": "dataset", "document": "document"}
 
@@ -199,7 +200,7 @@ async def test_keyword_search_ranks_the_better_match_first_in_any_script(
         ({"file_name": {"in": ["a.txt", 'b"\\.txt']}}, [0, 2]),
         ({"heading": "B"}, [1, 2]),
         ({"heading": {"in": ["A", "none"]}, "page": {"gte": 2}}, [2]),
-        ({"sheet": "S", "line": {"lte": 9}, "document_id": "document"}, [0]),
+        ({"sheet": "S", "line": {"lte": 9}, "document_id": DOCUMENT.upper()}, [0]),
         ({"file_name": '" or tenant != "'}, []),
     ],
 )
@@ -209,7 +210,13 @@ async def test_a_filter_narrows_both_kinds_of_search(
     await vectors.write(
         SPACE,
         [
-            a_row(0, text="word", file_name="a.txt", position=Position(sheet="S", line=9)),
+            a_row(
+                0,
+                text="word",
+                document=DOCUMENT,
+                file_name="a.txt",
+                position=Position(sheet="S", line=9),
+            ),
             a_row(
                 1,
                 text="word",
