@@ -15,7 +15,7 @@ from api.statuses import (
     document_status,
     retries,
 )
-from db.models import Attempt, Outcome, Status, WaitingFor
+from db.models import Attempt, Job, Outcome, Status, WaitingFor
 from db.repositories.datasets import DatasetRow
 from db.repositories.document_views import DocumentRow
 from db.repositories.job_history import JobRow
@@ -110,7 +110,8 @@ class UploadUrlsView:
 
 @dataclass(frozen=True, slots=True)
 class DocumentView:
-    """`searchable` says whether search shows a version of it, whatever the latest job's status."""
+    """`searchable` says whether search shows a version of it, whatever the latest job's status.
+    `waiting_for` is that job's."""
 
     id: UUID
     dataset_id: UUID
@@ -120,6 +121,7 @@ class DocumentView:
     searchable: bool
     task_id: UUID | None
     stage: str | None
+    waiting_for: WaitingFor | None
     progress: int
     chunk_count: int
     page_count: int | None
@@ -147,6 +149,7 @@ class DocumentView:
             searchable=document.live_generation is not None,
             task_id=None if job is None else job.id,
             stage=None if job is None else job.stage,
+            waiting_for=None if job is None else _waiting_for(job, held=row.held),
             progress=0 if job is None else job.progress,
             chunk_count=document.chunk_count,
             page_count=document.page_count,
@@ -169,7 +172,8 @@ class JobView:
     """`retries` counts the tries after the first, `attempts` every start of the work.
 
     While queued, `waiting_for` may say why it is not being worked on; `next_attempt_at` when it is
-    due. `error` is the latest one, also while another try is to come.
+    due, null while the dataset is paused. `error` is the latest one, also while another try is to
+    come.
     """
 
     task_id: UUID
@@ -208,7 +212,7 @@ class JobView:
             reason=job.reason,
             status=Status(job.status),
             stage=job.stage,
-            waiting_for=None if job.waiting_for is None else WaitingFor(job.waiting_for),
+            waiting_for=_waiting_for(job, held=row.held),
             dependency=job.dependency,
             progress=job.progress,
             retries=retries(job.tries),
@@ -222,7 +226,9 @@ class JobView:
             updated_at=job.updated_at,
             started_at=job.started_at,
             finished_at=job.finished_at,
-            next_attempt_at=job.run_after if job.status == Status.QUEUED else None,
+            next_attempt_at=(
+                job.run_after if job.status == Status.QUEUED and not row.held else None
+            ),
         )
 
 
@@ -283,3 +289,10 @@ class AttemptView:
             started_at=attempt.started_at,
             finished_at=attempt.finished_at,
         )
+
+
+def _waiting_for(job: Job, *, held: bool) -> WaitingFor | None:
+    """A pause before all else: nothing of the dataset is begun until it ends."""
+    if held:
+        return WaitingFor.PAUSE
+    return None if job.waiting_for is None else WaitingFor(job.waiting_for)

@@ -7,20 +7,22 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, true
+from sqlalchemy import and_, false, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from db.errors import DocumentNotFound
-from db.models import Dataset, Document, Job
+from db.models import Dataset, Document, Job, Status
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentRow:
-    """A document and its latest job; no job has been made before anything arrived."""
+    """A document and its latest job; no job has been made before anything arrived. `held` while
+    the dataset's pause keeps the job queued."""
 
     document: Document
     job: Job | None
+    held: bool
 
 
 class DocumentViewRepository:
@@ -60,8 +62,10 @@ class DocumentViewRepository:
             .limit(1)
             .lateral("latest"),
         )
+        latest_is_queued = func.coalesce(latest.status == Status.QUEUED, false())
         return (
-            select(Document, latest)
+            # Deleted documents are not visible, so no job here is a removal, which nothing holds.
+            select(Document, latest, and_(latest_is_queued, Dataset.paused_at.is_not(None)))
             .join(Dataset, Dataset.id == Document.dataset_id)
             .outerjoin(latest, true())
             .where(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.errors import JobNotFound
@@ -24,11 +24,12 @@ class JobFilter:
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A job and the document that it is about."""
+    """A job and the document that it is about; `held` while its dataset's pause keeps it queued."""
 
     job: Job
     file_name: str
     object_key: str
+    held: bool
 
 
 class JobHistoryRepository:
@@ -81,10 +82,19 @@ class JobHistoryRepository:
 
     def _visible(self) -> Any:
         return (
-            select(Job, Document.file_name, Document.object_key)
+            select(Job, Document.file_name, Document.object_key, _held())
             .join(Document, Document.id == Job.document_id)
             .join(Dataset, Dataset.id == Job.dataset_id)
             .where(Job.tenant_id == self._tenant_id, Dataset.deleted_at.is_(None))
             # A repository's reader sees the rows as they are, not as this session knew them.
             .execution_options(populate_existing=True)
         )
+
+
+def _held() -> Any:
+    """A pause is the dataset's, not written into its jobs; it holds back indexing, no removal."""
+    return and_(
+        Job.status == Status.QUEUED,
+        Dataset.paused_at.is_not(None),
+        Document.deleted_at.is_(None),
+    )

@@ -227,3 +227,43 @@ async def test_a_datasets_priority_moves_what_is_queued(api: Api) -> None:
 
     jobs = (await status_of(api, dataset_id))["jobs"]
     assert {(job["status"], job["priority"]) for job in jobs} == {("processing", 0), ("queued", 9)}
+
+
+async def test_what_a_pause_holds_back_says_so_until_it_ends(api: Api) -> None:
+    dataset_id, answer = await uploaded(api, "a.txt", "b.txt", "c.txt")
+    at_work, failed, _ = [UUID(job["task_id"]) for job in answer["jobs"]]
+    await claim(api.sessions, at_work)
+    await retry_later(api.sessions, failed, code="parser_crashed", message="Oh.")
+
+    async def seen() -> tuple[dict[str, Any], dict[str, Any]]:
+        jobs = (await status_of(api, dataset_id))["jobs"]
+        items = (await api.client.get(f"{DATASETS}/{dataset_id}/documents")).json()["items"]
+        assert all(
+            (job["next_attempt_at"] is None)
+            == (job["waiting_for"] == "pause" or job["status"] == "processing")
+            for job in jobs
+        )
+        return (
+            {job["file_name"]: job["waiting_for"] for job in jobs},
+            {document["file_name"]: document["waiting_for"] for document in items},
+        )
+
+    await api.client.patch(f"{DATASETS}/{dataset_id}", json={"paused": True})
+    held = await seen()
+    await api.client.patch(f"{DATASETS}/{dataset_id}", json={"paused": False})
+    free = await seen()
+
+    assert held == ({"a.txt": None, "b.txt": "pause", "c.txt": "pause"},) * 2
+    assert free == ({"a.txt": None, "b.txt": "retry", "c.txt": None},) * 2
+
+
+async def test_a_pause_holds_back_no_removal(api: Api) -> None:
+    dataset_id, answer = await uploaded(api, "a.txt")
+    document_id = answer["jobs"][0]["document_id"]
+    await api.client.patch(f"{DATASETS}/{dataset_id}", json={"paused": True})
+
+    removal = await api.client.delete(f"{DATASETS}/{dataset_id}/documents/{document_id}")
+
+    job = (await api.client.get(f"/api/v1/jobs/{removal.json()['task_id']}")).json()
+    assert (job["reason"], job["status"], job["waiting_for"]) == ("delete", "queued", None)
+    assert job["next_attempt_at"] is not None
