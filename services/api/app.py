@@ -16,7 +16,7 @@ from api.envelope import Envelope
 from api.health import Health
 from api.limits import BODY_BYTES_MAX, Limits
 from api.metrics import Metrics
-from api.openapi import openapi_config
+from api.openapi import complete, openapi_config
 from api.problems import EXCEPTION_HANDLERS
 from api.resources import Resources, open_resources
 from api.routes import datasets, documents, health, jobs, pages, search, uploads
@@ -70,6 +70,7 @@ def create_app(settings: ApiSettings) -> Envelope:
         logging_config=None,  # ours is set up before, and problems.py logs what fails
         debug=False,
     )
+    complete(litestar.openapi_schema)
     return Envelope(litestar, metrics, request_timeout=settings.request_timeout)
 
 

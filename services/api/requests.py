@@ -66,6 +66,11 @@ ContentType = Annotated[
 ]
 
 
+def _with_example(**body: Any) -> ConfigDict:
+    """For the documentation: a body that can be sent as it stands."""
+    return ConfigDict(json_schema_extra={"examples": [body]})
+
+
 class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
@@ -75,8 +80,10 @@ class Chunking(Body):
     left out stays as it is, or is the default at first."""
 
     strategy: Literal["recursive"] | None = None
-    size: int | None = Field(None, ge=SIZE_MIN, le=SIZE_MAX)
-    overlap: int | None = Field(None, ge=0, lt=SIZE_MAX)
+    size: int | None = Field(None, ge=SIZE_MIN, le=SIZE_MAX, description="Of a passage, at most.")
+    overlap: int | None = Field(
+        None, ge=0, lt=SIZE_MAX, description="What a passage repeats of the one before."
+    )
 
     def over(self, base: ChunkSettings) -> ChunkSettings:
         """
@@ -91,6 +98,10 @@ class Chunking(Body):
 
 class NewFile(Body):
     """A file to upload. What is given of type and size is signed: the upload must match it."""
+
+    model_config = _with_example(
+        file_name="reports/2026/summary.pdf",
+    )
 
     file_name: FileName
     content_type: ContentType | None = None
@@ -114,6 +125,11 @@ NewFiles = Annotated[
 class CreateDataset(Body):
     """A dataset, and the files that will be uploaded to it first."""
 
+    model_config = _with_example(
+        name="Annual reports",
+        files=[{"file_name": "reports/2026/summary.pdf"}, {"file_name": "figures.xlsx"}],
+    )
+
     name: DatasetName
     files: NewFiles | None = Field(
         None, description="Leave it out to make a dataset without upload URLs."
@@ -124,6 +140,11 @@ class CreateDataset(Body):
 
 class UpdateDataset(Body):
     """What to change; what is left out stays as it is."""
+
+    model_config = _with_example(
+        name="Annual reports, all years",
+        priority=10,
+    )
 
     name: DatasetName | None = None
     priority: Priority | None = None
@@ -148,21 +169,36 @@ class UpdateDataset(Body):
 class RequestUploads(Body):
     """More files for a dataset. The name of an existing document overwrites it."""
 
+    model_config = _with_example(
+        files=[{"file_name": "reports/2027/summary.pdf"}],
+    )
+
     files: NewFiles
 
 
 class UploadedFile(Body):
+    """A file that was uploaded."""
+
     file_name: FileName
 
 
 class CompleteUploads(Body):
     """Which files were uploaded; all that have an upload URL if left out."""
 
+    model_config = _with_example(
+        files=[{"file_name": "reports/2026/summary.pdf"}],
+    )
+
     files: list[UploadedFile] | None = Field(None, min_length=1, max_length=FILES_MAX)
 
 
 class TriggerJob(Body):
     """An object of the bucket to look at again."""
+
+    model_config = _with_example(
+        dataset_id="0198f3a2-7c1e-7b60-9d54-3f1f0a6c2e11",
+        object_key="0198f3a2-7c1e-7b60-9d54-3f1f0a6c2e11/reports/2026/summary.pdf",
+    )
 
     dataset_id: Annotated[UUID, BeforeValidator(_uuid)]
     object_key: Annotated[str, Field(min_length=1, max_length=KEY_BYTES_MAX)]
@@ -171,11 +207,18 @@ class TriggerJob(Body):
 class Search(Body):
     """A question to a dataset."""
 
+    model_config = _with_example(
+        query="How did revenue develop?",
+        limit=5,
+    )
+
     query: Annotated[
         str, Field(min_length=1, max_length=QUERY_CHARS_MAX), AfterValidator(_storable)
     ]
-    limit: int = Field(HITS_DEFAULT, ge=1, le=HITS_MAX)
-    mode: Literal["hybrid", "dense", "keyword"] = "hybrid"
+    limit: int = Field(HITS_DEFAULT, ge=1, le=HITS_MAX, description="Hits at most.")
+    mode: Literal["hybrid", "dense", "keyword"] = Field(
+        "hybrid", description="By meaning (dense), by words (keyword), or both."
+    )
     filter: dict[str, Any] | None = Field(
         None,
         description=(

@@ -11,11 +11,14 @@ from db.repositories.datasets import DatasetCounts
 
 
 class DatasetStatus(StrEnum):
-    UPLOADING = "uploading"  # nothing arrived
+    """`uploading`: nothing arrived yet. `ready`: all that arrived is indexed. `partial`: some of it
+    failed or was cancelled. `failed`: all of it."""
+
+    UPLOADING = "uploading"
     PROCESSING = "processing"
     READY = "ready"
-    PARTIAL = "partial"  # some failed or were cancelled
-    FAILED = "failed"  # all failed or were cancelled
+    PARTIAL = "partial"
+    FAILED = "failed"
 
 
 class DocumentStatus(StrEnum):

@@ -69,6 +69,7 @@ async def list_datasets(
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[DatasetView]:
+    """The tenant's, newest first."""
     before = decode_cursor(cursor)
     async with resources.sessions() as session:
         rows = await DatasetRepository(session, caller.tenant_id).page(
@@ -83,6 +84,8 @@ async def get_dataset(
     caller: NamedDependency[Caller],
     resources: NamedDependency[Resources],
 ) -> DatasetView:
+    """Its status and counts. `ready` means that everything that arrived is indexed, `partial` that
+    some of it failed."""
     return await _view(resources, caller, dataset_id)
 
 

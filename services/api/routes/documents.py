@@ -46,6 +46,7 @@ async def get_document(
     caller: NamedDependency[Caller],
     resources: NamedDependency[Resources],
 ) -> DocumentView:
+    """What is known of the file, and the state of its latest job."""
     async with resources.sessions() as session:
         await DatasetRepository(session, caller.tenant_id).live_space(dataset_id)
         row = await DocumentViewRepository(session, caller.tenant_id).get(dataset_id, document_id)

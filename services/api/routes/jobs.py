@@ -6,7 +6,7 @@ from uuid import UUID
 
 from litestar import Router, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromQuery, JSONBody, QueryParameter
+from litestar.params import JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
 
 from api import uploads
@@ -28,18 +28,22 @@ from db.repositories.commands import CommandRepository
 from db.repositories.datasets import DatasetRepository
 from db.repositories.job_history import JobFilter, JobHistoryRepository
 
-Name = Annotated[str | None, QueryParameter(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+NAME = r"^[a-z][a-z0-9_]{0,63}$"
 
 
 @get("/", summary="List jobs", responses=documented())
 async def list_jobs(  # noqa: PLR0917  # the framework passes them by name
     caller: NamedDependency[Caller],
     resources: NamedDependency[Resources],
-    status: FromQuery[Status | None] = None,
-    dataset_id: FromQuery[UUID | None] = None,
-    document_id: FromQuery[UUID | None] = None,
-    error_code: Name = None,
-    stage: Name = None,
+    status: Annotated[Status | None, QueryParameter(description="Jobs in this state.")] = None,
+    dataset_id: Annotated[UUID | None, QueryParameter(description="Of this dataset.")] = None,
+    document_id: Annotated[UUID | None, QueryParameter(description="Of this document.")] = None,
+    error_code: Annotated[
+        str | None, QueryParameter(pattern=NAME, description="With this latest error.")
+    ] = None,
+    stage: Annotated[
+        str | None, QueryParameter(pattern=NAME, description="At work on this stage.")
+    ] = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[JobView]:
@@ -92,6 +96,7 @@ async def trigger_job(
 async def get_job(
     task_id: TaskId, caller: NamedDependency[Caller], resources: NamedDependency[Resources]
 ) -> JobView:
+    """How far it is, what it waits for, and its latest error."""
     async with resources.sessions() as session:
         return JobView.of(await JobHistoryRepository(session, caller.tenant_id).get(task_id))
 
@@ -127,6 +132,7 @@ async def list_attempts(
 async def retry_job(
     task_id: TaskId, caller: NamedDependency[Caller], resources: NamedDependency[Resources]
 ) -> JobView:
+    """With all its tries again. Refused while a newer job of the document is unfinished."""
     async with resources.sessions.begin() as session:
         history = JobHistoryRepository(session, caller.tenant_id)
         await history.get(task_id)

@@ -3,14 +3,14 @@
 from typing import Annotated
 from uuid import UUID
 
-from litestar.params import FromPath, QueryParameter
+from litestar.params import PathParameter, QueryParameter
 
 from api.cursors import CURSOR_CHARS_MAX
 from api.limits import PAGE_DEFAULT, PAGE_MAX
 
-DatasetId = FromPath[UUID]
-DocumentId = FromPath[UUID]
-TaskId = FromPath[UUID]
+DatasetId = Annotated[UUID, PathParameter(description="The `id` of a dataset.")]
+DocumentId = Annotated[UUID, PathParameter(description="The `id` of a document.")]
+TaskId = Annotated[UUID, PathParameter(description="The `task_id` of a job.")]
 Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_MAX, description="Items of one page.")]
 Cursor = Annotated[
     str | None,

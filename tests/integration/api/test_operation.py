@@ -150,6 +150,28 @@ async def test_the_documentation_needs_nothing_from_elsewhere(shared_api: Api) -
     } <= paths
 
 
+async def test_every_operation_is_described_with_its_parameters_and_an_example_of_its_body(
+    shared_api: Api,
+) -> None:
+    document = (await shared_api.as_key("").get("/schema/openapi.json")).json()
+
+    operations = [each for path in document["paths"].values() for each in path.values()]
+    bodies = {
+        each["operationId"]: each["requestBody"] for each in operations if "requestBody" in each
+    }
+    shapes = document["components"]["schemas"]
+    assert len({each["operationId"] for each in operations}) == len(operations) > 15
+    assert all(each["operationId"].islower() for each in operations)
+    assert all(each.get("summary") and each.get("description") for each in operations)
+    assert all(each["description"] for op in operations for each in op.get("parameters", []))
+    assert all(shapes[name]["description"] for name in ("HitView", "JobView", "DatasetStatus"))
+    for body in bodies.values():
+        schema = body["content"]["application/json"]["schema"]
+        reference = schema.get("$ref") or schema["oneOf"][0]["$ref"]
+        assert shapes[reference.rpartition("/")[2]]["examples"]
+    assert {name for name, body in bodies.items() if not body["required"]} == {"complete_uploads"}
+
+
 async def test_a_request_is_logged_without_what_was_asked(
     api: Api, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
