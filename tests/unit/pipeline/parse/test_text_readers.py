@@ -112,14 +112,15 @@ def test_a_quote_that_never_closes_is_an_error_not_one_endless_cell(parse: Parse
         parse('a,b\n"' + "x,y\n" * 4_500_000, "a.csv")
 
 
-def test_each_line_of_json_lines_is_a_record_and_broken_ones_are_left_out(parse: Parse) -> None:
+def test_each_line_of_json_lines_is_a_record_and_broken_ones_are_text(parse: Parse) -> None:
     content = '{"a": {"b": 1}, "tags": ["x", "y"]}\nnot json\n\n{"a": null, "c": true}\n'
 
     blocks, summary = parse(content, "a.jsonl")
 
-    assert [(b.text, b.position.line) for b in blocks] == [
-        ("a.b: 1\ntags: x, y", 1),
-        ("c: true", 4),
+    assert [(b.kind, b.text, b.position.line) for b in blocks] == [
+        (BlockKind.RECORD, "a.b: 1\ntags: x, y", 1),
+        (BlockKind.PARAGRAPH, "not json", 2),
+        (BlockKind.RECORD, "c: true", 4),
     ]
     assert summary.warnings == ("invalid_lines",)
 
