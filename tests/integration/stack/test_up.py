@@ -14,6 +14,7 @@ import pytest
 from stack.layout import REPOSITORY, Layout
 from stack.ports import LOOPBACK, Ports, variable
 from stack.state import Phase, StackState
+from support.programs import bare_path
 
 UP = ("up", "--backends-only")
 COMMAND_SECONDS = 120
@@ -25,6 +26,7 @@ class Stack:
         self.ports = Ports.free()
         self.environment: Mapping[str, str] = {
             **os.environ,
+            "PATH": bare_path(root.with_name("bin")),
             "SLUICE_LOCAL_DIR": str(root),
             "SLUICE_EMBEDDINGS_MODE": "synthetic",
             **{variable(each.name): str(getattr(self.ports, each.name)) for each in fields(Ports)},
