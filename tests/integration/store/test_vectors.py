@@ -97,6 +97,17 @@ async def test_vectors_of_unchanged_text_come_back_by_hash(vectors: VectorStore)
     assert found["hash-2"] == pytest.approx(list(written[2].dense), rel=1e-6)
 
 
+async def test_what_was_half_built_goes_without_what_is_live(vectors: VectorStore) -> None:
+    for generation in (1, 2, 3):
+        await vectors.write(SPACE, rows(range(4), generation=generation))
+
+    await vectors.delete_generations(
+        SPACE, dataset="dataset", document="document", above=2, below=4
+    )
+
+    assert [i.generation async for i in vectors.generations(SPACE)] == [1, 2]
+
+
 async def test_a_purge_leaves_the_live_generation_and_other_documents(
     vectors: VectorStore,
 ) -> None:
@@ -104,7 +115,7 @@ async def test_a_purge_leaves_the_live_generation_and_other_documents(
         await vectors.write(SPACE, rows(range(4), generation=generation))
     await vectors.write(SPACE, rows(range(4), document="another"))
 
-    await vectors.delete_generations(SPACE, **OWNER, below=3)
+    await vectors.delete_generations(SPACE, dataset="dataset", document="document", below=3)
 
     left = [(i.document, i.generation, i.rows) async for i in vectors.generations(SPACE)]
     assert sorted(left) == [("another", 1, 4), ("document", 3, 4)]
