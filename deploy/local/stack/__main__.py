@@ -4,16 +4,23 @@ import argparse
 import os
 import shlex
 import sys
+from dataclasses import fields
 
 from . import commands, demo
 from .errors import StackError
 from .logs import print_logs
-from .options import DEFAULT_WORKERS, Options, layout_of
+from .options import DEFAULT_WORKERS, EMBEDDINGS_MODES, Options, layout_of
+from .ports import DEFAULT_BASE, Ports, variable
 from .status import print_status
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="stack", description="Run the local stack.")
+    parser = argparse.ArgumentParser(
+        prog="stack",
+        description="Run the local stack.",
+        epilog=_variables(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     verbs = parser.add_subparsers(dest="verb", required=True)
     for verb in ("up", "supervise"):
         starting = verbs.add_parser(verb)
@@ -37,6 +44,22 @@ def main(arguments: list[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _variables() -> str:
+    described = {
+        "SLUICE_LOCAL_DIR": "where data, logs and secrets are kept (.local)",
+        "SLUICE_LOCAL_PORT_BASE": f"the first port; the parts' count up from it ({DEFAULT_BASE})",
+        **{
+            variable(port.name): f"another port for {port.name.replace('_', ' ')}"
+            for port in fields(Ports)
+        },
+        "SLUICE_EMBEDDINGS_MODE": f"{' or '.join(EMBEDDINGS_MODES)} ({EMBEDDINGS_MODES[0]})",
+    }
+    width = max(map(len, described))
+    return "variables:\n" + "\n".join(
+        f"  {name:<{width}}  {text}" for name, text in described.items()
+    )
 
 
 def _run(parsed: argparse.Namespace) -> int:

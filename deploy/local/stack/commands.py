@@ -38,9 +38,9 @@ def up(options: Options) -> None:
     with _one_command_at_a_time(layout):
         credentials = Credentials.load_or_create(layout.secrets)
         parts = options.parts(credentials)
+        write_env_file(layout.env, options.public(credentials))  # it may be all that is missing
         if not _already_runs(layout, fingerprint(parts)):
             _refuse_taken_ports(layout, parts)
-            write_env_file(layout.env, options.public(credentials))
             _start_supervisor(options)
             _follow_start(layout)
     _print_summary(options, credentials)

@@ -197,7 +197,7 @@ def passage(text: str, query: str) -> str:
 
 def read_env_file(layout: Layout) -> Mapping[str, str]:
     if not layout.env.exists():
-        raise StackError("the stack was never started here; run 'make up' first")
+        raise StackError(f"{layout.env} is missing: run 'make up' first")
     words = shlex.split(layout.env.read_text(encoding="utf-8"))
     return dict(word.split("=", 1) for word in words if word != "export")
 

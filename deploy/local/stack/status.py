@@ -41,7 +41,7 @@ def _row(name: str, record: PartRecord, *, running: bool, supervised: bool) -> t
     unsupervised = "alone" if running else "dead"
     shown = str(record.state) if supervised else unsupervised
     if record.restarts:
-        shown += f" ({record.restarts} restarts)"
+        shown += f" ({record.restarts} restart{'s' if record.restarts > 1 else ''})"
     pid = str(record.identity.pid) if record.identity and running else "-"
     uptime = (
         _duration(time.time() - record.identity.started) if pid != "-" and record.identity else "-"

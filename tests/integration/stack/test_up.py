@@ -61,6 +61,8 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 def test_up_twice_is_one_stack_and_down_ends_it_but_keeps_the_data(stack: Stack) -> None:
     first = stack.run(*UP)
     running = stack.pids()
+    addresses = stack.layout.env.read_text()
+    stack.layout.env.unlink()
 
     second = stack.run(*UP)
     status = stack.run("status")
@@ -70,6 +72,7 @@ def test_up_twice_is_one_stack_and_down_ends_it_but_keeps_the_data(stack: Stack)
     assert first.returncode == 0, first.stderr
     assert second.returncode == 0, second.stderr
     assert unharmed == running
+    assert stack.layout.env.read_text() == addresses
     assert status.returncode == 0
     assert down.returncode == 0
     assert stack.run("status").stdout == "nothing runs\n"
