@@ -33,21 +33,13 @@ CONNECT_SECONDS = 5.0
 CANARY = "test"  # one token everywhere, and no prefix: whoever refuses it refuses everything
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddedBatch:
-    """Vectors in the order of the texts; tokens as the endpoint counts them.
+@dataclass(slots=True)
+class EmbeddedEach:
+    """Vectors in the order of the texts, None for one that is empty or refused; tokens as the
+    endpoint counts them.
 
     `tokens_reported` is False where the endpoint told no usage and cl100k tokens were counted.
     """
-
-    vectors: list[Vector]
-    tokens: int
-    tokens_reported: bool = True
-
-
-@dataclass(slots=True)
-class EmbeddedEach:
-    """Like `EmbeddedBatch`, but a text that the endpoint refuses is None and spoils no other."""
 
     vectors: list[Vector | None]
     tokens: int = 0
@@ -94,29 +86,18 @@ class Embedder:
     async def aclose(self) -> None:
         await self._client.close()
 
-    async def embed_passages(self, texts: Sequence[str]) -> EmbeddedBatch:
-        """Vectors of any number of texts, in as few calls as the limits allow.
-
-        Raises `EmbeddingInputRejected` for the first text that is refused alone, an
-        `EmbedderError` when the endpoint gives no usable answer.
-        """
-        each = await self.embed_each(texts)
-        vectors: list[Vector] = []
-        for index, vector in enumerate(each.vectors):
-            if vector is None:
-                raise EmbeddingInputRejected(index)
-            vectors.append(vector)
-        return EmbeddedBatch(vectors, each.tokens, each.tokens_reported)
-
     async def embed_each(self, texts: Sequence[str]) -> EmbeddedEach:
-        """As `embed_passages`, with None in the place of a text that is empty or refused."""
+        """Vectors of any number of passages, in as few calls as the limits allow.
+
+        Raises an `EmbedderError` when the endpoint gives no usable answer.
+        """
         work = _Work([encodable(self.model.passage_prefix + text) for text in texts])
         for batch in self._batches(work.texts):
             await self._embed(work, batch)
         return work.result
 
     async def embed_query(self, text: str) -> Vector:
-        """Raises what `embed_passages` raises."""
+        """Raises `EmbeddingInputRejected` too: there is no answer without this vector."""
         query = encodable(self.model.query_prefix + text)
         work = _Work([query])
         if query:

@@ -49,7 +49,3 @@ class Filling:
         self._bytes += size.bytes
         self._tokens += size.tokens
         return True
-
-    @property
-    def full(self) -> bool:
-        return self._inputs >= self._model.batch_inputs

@@ -40,7 +40,8 @@ async def written(
     resources = resources_of(api)
     async with api.sessions() as session:
         document = await session.get_one(Document, UUID(job["document_id"]))
-    vectors = (await resources.embedder.embed_passages(texts)).vectors
+    embedded = await resources.embedder.embed_each(texts)
+    vectors = [vector for vector in embedded.vectors if vector is not None]
     rows = [
         a_row(
             ordinal,

@@ -38,7 +38,7 @@ async def test_documents_of_the_same_moment_share_one_call(
         *(batcher.embed(job, texts_of(job, 5)) for job in ("a", "b", "c"))
     )
 
-    alone = [await embedder.embed_passages(texts_of(job, 5)) for job in ("a", "b", "c")]
+    alone = [await embedder.embed_each(texts_of(job, 5)) for job in ("a", "b", "c")]
     assert [share.vectors for share in shares] == [batch.vectors for batch in alone]
     assert await requests_of(server) - before == 1 + 3
 
