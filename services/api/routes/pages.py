@@ -54,7 +54,13 @@ def docs() -> Response[str]:
     )
 
 
+@get("/openapi.json", include_in_schema=False)
+async def openapi_document() -> Redirect:
+    """Where many tools look for it."""
+    return Redirect("/schema/openapi.json")
+
+
 static_files = create_static_files_router(
     "/static", directories=[STATIC], file_system=StaticFolder(), name="static"
 )
-handlers: list[ControllerRouterHandler] = [home, docs, static_files]
+handlers: list[ControllerRouterHandler] = [home, docs, openapi_document, static_files]

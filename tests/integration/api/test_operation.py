@@ -130,9 +130,11 @@ async def test_the_documentation_needs_nothing_from_elsewhere(shared_api: Api) -
     page = await anyone.get("/docs")
     script = await anyone.get("/static/swagger-ui/swagger-ui-bundle.js")
     style = await anyone.get("/static/swagger-ui/swagger-ui.css")
+    guessed = await anyone.get("/openapi.json")
     document = await anyone.get("/schema/openapi.json")
 
     assert home.headers["location"] == "/docs"
+    assert guessed.headers["location"] == "/schema/openapi.json"
     assert page.status_code == 200
     assert "//" not in page.text.replace("<!doctype html>", "")
     assert "script-src 'self';" in page.headers["content-security-policy"]
