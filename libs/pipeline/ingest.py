@@ -76,13 +76,16 @@ class Ingestion:
         )
 
     async def _stream(self, text: DocumentText) -> None:
+        failure: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._cut(text))
                 for _ in range(BATCHES_AT_WORK):
                     tasks.create_task(self._work())
         except BaseExceptionGroup as group:
-            raise _first(group) from group
+            failure = _first(group)
+        if failure is not None:  # out here, so that its own cause stays its cause
+            raise failure
 
     async def _cut(self, text: DocumentText) -> None:
         """Read blocks, cut chunks, and queue them in batches."""

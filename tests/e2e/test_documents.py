@@ -49,6 +49,9 @@ async def test_a_hit_names_file_and_place(client: Client) -> None:
 
     [hit] = await client.search(dataset, "when does the dome close", mode="keyword")
 
+    [job] = await client.jobs(dataset)
+    assert job["chunks_done"] == 1
+    assert job["tokens"] > 0
     assert hit["file_name"] == "hours.txt"
     assert NOTE.decode()[hit["char_start"] : hit["char_end"]] == hit["text"]
 

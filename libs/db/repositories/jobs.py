@@ -144,7 +144,7 @@ class JobRepository:
             stage=stage,
             progress=func.greatest(Job.progress, percent),
             chunks_done=chunks_done,
-            tokens=tokens,
+            tokens=func.greatest(Job.tokens, tokens),
             **patience,
         )
 
@@ -161,6 +161,7 @@ class JobRepository:
             claim,
             status=Status.COMPLETED,
             progress=100,
+            chunks_done=document.chunk_count,
             stage=None,
             dependency=None,
             error_code=None,
@@ -344,6 +345,15 @@ class JobRepository:
             .execution_options(synchronize_session=False)
         )
 
+        paid = select(func.coalesce(func.sum(Attempt.tokens), 0)).where(
+            Attempt.job_id == claim.job_id
+        )
+        await self._session.execute(
+            update(Job)
+            .where(Job.id == claim.job_id)
+            .values(tokens=paid.scalar_subquery())
+            .execution_options(synchronize_session=False)
+        )
         if tally.tokens and tally.model:
             # However the attempt ended, its tokens are paid.
             self._session.add(
