@@ -137,8 +137,10 @@ def _number(name: str, value: object) -> int:
         value = int(value)  # JSON does not tell 2 from 2.0
     if not isinstance(value, int) or isinstance(value, bool):
         raise FilterError(name, "takes whole numbers")
-    if not 0 < value <= NUMBER_MAX:
+    if value < 1:
         raise FilterError(name, "counts from 1")
+    if value > NUMBER_MAX:
+        raise FilterError(name, f"must be at most {NUMBER_MAX}")
     return value
 
 

@@ -12,6 +12,7 @@ from litestar.middleware import ASGIMiddleware
 from litestar.plugins.pydantic import PydanticPlugin
 
 from api.auth import AuthenticationMiddleware, Caller
+from api.bodies import ApiRequest
 from api.envelope import Envelope
 from api.health import Health
 from api.limits import BODY_BYTES_MAX, Limits
@@ -65,6 +66,7 @@ def create_app(settings: ApiSettings) -> Envelope:
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=openapi_config(_version()),
         cors_config=_cors(settings),
+        request_class=ApiRequest,
         request_max_body_size=BODY_BYTES_MAX,
         plugins=[PydanticPlugin(validate_strict=True)],  # "5" is no number, true is no 1
         logging_config=None,  # ours is set up before, and problems.py logs what fails

@@ -5,7 +5,6 @@ nobody foresaw becomes a 500 that names the request, so that its log lines can b
 nothing else.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,6 +27,7 @@ from api.errors import (
     RequestTimedOut,
     Unauthenticated,
 )
+from api.wording import in_words
 from db.errors import DatasetNotFound, DocumentNotFound, JobConflict, JobNotFound, is_away
 from pipeline.embed.errors import EmbeddingInputRejected
 from pipeline.errors import DependencyError
@@ -183,7 +183,7 @@ def _explain_outage(error: Exception) -> Explanation | None:
     if isinstance(error, DependencyError):
         kind = Kind(UNAVAILABLE.status, error.code, UNAVAILABLE.title)
         log.warning("dependency.unavailable", dependency=error.dependency, error_code=error.code)
-        return kind, f"{error.message} Try again later.", None
+        return kind, f"{error.message.rstrip('.')}. Try again later.", None
     if is_away(error):
         log.warning("dependency.unavailable", dependency="database", error=type(error).__name__)
         return UNAVAILABLE, "The database does not answer now. Try again later.", None
@@ -206,15 +206,10 @@ def _explain_framework(error: Exception) -> Explanation | None:
 
 def _field_error(item: Mapping[str, str]) -> FieldError:
     """The framework calls the body `data`, and says no more than that if there is none."""
-    field, message = item.get("key", "body"), _without_prefix(item["message"])
+    field, message = item.get("key", "body"), in_words(item["message"])
     if field == "data":
         return FieldError("body", "must be JSON" if message == "'data'" else message)
     return FieldError(field, message)
-
-
-def _without_prefix(message: str) -> str:
-    """Pydantic says `Value error, …` for what our own validators raise."""
-    return re.sub(r"^(Value|Assertion) error, ", "", message)
 
 
 def _headers(kind: Kind, error: Exception) -> dict[str, str]:

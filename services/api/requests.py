@@ -1,5 +1,6 @@
 """The bodies that the API takes. Unknown fields are refused: a misspelt one must not pass."""
 
+import re
 import unicodedata
 from dataclasses import replace
 from typing import Annotated, Any, Literal
@@ -19,6 +20,9 @@ PRIORITY_MAX = 100
 QUERY_CHARS_MAX = 4_000  # beyond what an embedding model reads well
 HITS_MAX = 100
 HITS_DEFAULT = 10
+CONTENT_TYPE_FORMAT = re.compile(
+    r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}( *; *[ -~]*)?"
+)
 
 
 def _presentable(text: str) -> str:
@@ -39,8 +43,19 @@ def _storable(text: str) -> str:
     return text
 
 
+def _content_type(text: str) -> str:
+    if CONTENT_TYPE_FORMAT.fullmatch(text) is None:
+        raise ValueError("must be a media type, such as text/plain or text/csv; charset=utf-8")
+    return text
+
+
 def _uuid(value: object) -> object:
-    return UUID(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        return UUID(value)
+    except ValueError as error:
+        raise ValueError("must be a UUID") from error
 
 
 DatasetName = Annotated[
@@ -58,11 +73,8 @@ Priority = Annotated[
 ]
 ContentType = Annotated[
     str,
-    Field(
-        max_length=255,
-        pattern=r"^[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}( *; *[ -~]*)?$",
-        examples=["application/pdf"],
-    ),
+    Field(max_length=255, examples=["application/pdf"]),
+    AfterValidator(_content_type),
 ]
 
 
@@ -90,10 +102,19 @@ class Chunking(Body):
         Raises:
             InvalidRequest: together they make no sense.
         """
-        try:
-            return replace(base, **self.model_dump(exclude_none=True))
-        except ValueError as error:
-            raise InvalidRequest(FieldError("chunking", str(error))) from error
+        size = base.size if self.size is None else self.size
+        overlap = base.overlap if self.overlap is None else self.overlap
+        if overlap >= size:
+            raise InvalidRequest(FieldError("chunking", self._conflict(size, overlap)))
+        return replace(base, **self.model_dump(exclude_none=True))
+
+    def _conflict(self, size: int, overlap: int) -> str:
+        rule = f"must be less than the size, {size}"
+        if self.overlap is None:
+            return f"the overlap, which is {overlap} where none is given, {rule}"
+        if self.size is None:
+            return f"the overlap {rule} where none is given"
+        return f"the overlap {rule}"
 
 
 class NewFile(Body):

@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from api import errors
 from api.problems import KINDS, problem_response
-from db.errors import is_away
 from db import errors as db_errors
+from db.errors import is_away
 from pipeline.errors import Dependency, DependencyError
 
 
@@ -58,6 +58,15 @@ def test_an_unavailable_dependency_says_when_to_come_back() -> None:
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "17")
     assert answer.content.code == "dependency_unavailable"
+    assert answer.content.detail == "No answer. Try again later."
+
+
+def test_a_dependencys_message_becomes_a_sentence_before_the_next_one() -> None:
+    error = DependencyError("the index failed a search (code 2)", dependency=Dependency.EMBEDDER)
+
+    answer = problem_response(request(), error)
+
+    assert answer.content.detail == "the index failed a search (code 2). Try again later."
 
 
 @pytest.mark.parametrize(

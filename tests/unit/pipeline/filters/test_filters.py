@@ -159,5 +159,13 @@ def test_what_breaks_the_grammar_is_refused_by_name(raw: object, field: str) -> 
     assert str(refused.value).startswith(f"{field}: ")
 
 
+@pytest.mark.parametrize(
+    ("value", "words"), [(0, "counts from 1"), (10**30, f"at most {2**63 - 1}")]
+)
+def test_a_number_out_of_range_says_which_end(value: int, words: str) -> None:
+    with pytest.raises(FilterError, match=words):
+        parse({"page": {"gte": value}})
+
+
 def test_tenant_and_dataset_are_no_fields_of_the_grammar() -> None:
     assert not {field.column for field in FIELDS.values()} & {"tenant", "dataset"}
