@@ -6,6 +6,8 @@ from datetime import timedelta
 from pipeline.chunk import ChunkSettings
 
 BODY_BYTES_MAX = 1024 * 1024  # a thousand long file names fit
+# R2 takes a single PUT of up to 5 MiB below 5 GiB.
+PUT_BYTES_MAX = 5 * 1024**3 - 5 * 1024**2
 PAGE_DEFAULT = 50
 PAGE_MAX = 200
 

@@ -5,6 +5,7 @@ The framework makes it of the handlers; `complete` adds what it leaves out of it
 
 import inspect
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -53,6 +54,16 @@ TAGS = {
 }
 # Where the shapes of bodies and answers are declared: their docstrings describe them.
 DECLARING = (requests, views, statuses, search, health, problems)
+# As JSON Schema has them, and the framework.
+LIMITS = {
+    "minLength": "min_length",
+    "maxLength": "max_length",
+    "minItems": "min_items",
+    "maxItems": "max_items",
+    "minimum": "minimum",
+    "maximum": "maximum",
+    "exclusiveMaximum": "exclusive_maximum",
+}
 
 
 def openapi_config(version: str) -> OpenAPIConfig:
@@ -87,6 +98,8 @@ def complete(document: OpenAPI) -> None:
         shape = shapes.get((schema.title or "").partition("[")[0])
         if isinstance(shape, type):
             _describe(schema, shape)
+            if issubclass(shape, BaseModel):
+                _limit(schema, shape.model_json_schema().get("properties", {}))
     for operation in _operations((document.paths or {}).values()):
         for status, response in (operation.responses or {}).items():
             if response.description == HTTPStatus(int(status)).description:
@@ -108,6 +121,31 @@ def _describe(schema: Schema, shape: type) -> None:
         extra = shape.model_config.get("json_schema_extra")
         examples = extra.get("examples") if isinstance(extra, Mapping) else None
         schema.examples = examples if isinstance(examples, list) else None
+
+
+def _limit(schema: Schema, model: Mapping[str, Any]) -> None:
+    """Say of what may be null how long or large it may be. The framework writes that beside the
+    alternatives, a list's limits as if it were a text, or leaves it out."""
+    for name, field in (schema.properties or {}).items():
+        if not isinstance(field, Schema) or not field.one_of:
+            continue
+        alternatives = {each.get("type"): each for each in model[name].get("anyOf", [])}
+        for attribute in LIMITS.values():
+            setattr(field, attribute, None)
+        field.one_of = [
+            replace(each, **_limits(alternatives.get(each.type, {})))
+            if isinstance(each, Schema)
+            else each
+            for each in field.one_of
+        ]
+
+
+def _limits(alternative: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        attribute: alternative[keyword]
+        for keyword, attribute in LIMITS.items()
+        if keyword in alternative
+    }
 
 
 def _operations(paths: Iterable[PathItem]) -> Iterable[Operation]:

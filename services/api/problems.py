@@ -125,9 +125,12 @@ def problem_response(request: Request[Any, Any, Any], error: Exception) -> Respo
     return _response(error, request_id=str(request.scope["state"].get("request_id", "")))
 
 
-def documented(*errors: type[Exception]) -> dict[int, ResponseSpec]:
+def documented(*errors: type[Exception], takes_body: bool = False) -> dict[int, ResponseSpec]:
     """These problems, and those of every path, for the OpenAPI document."""
-    kinds = [INVALID, KINDS[Unauthenticated], UNAVAILABLE, *(KINDS[error] for error in errors)]
+    kinds = [INVALID, KINDS[Unauthenticated], INTERNAL, UNAVAILABLE]
+    kinds += [KINDS[error] for error in errors]
+    if takes_body:
+        kinds.append(FRAMEWORK_KINDS[HTTPStatus.REQUEST_ENTITY_TOO_LARGE])
     described: dict[int, list[str]] = {}
     for kind in kinds:
         described.setdefault(kind.status, []).append(kind.title)

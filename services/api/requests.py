@@ -10,12 +10,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from api.errors import FieldError, InvalidRequest
 from api.file_names import KEY_BYTES_MAX, FileName
+from api.limits import PUT_BYTES_MAX
 from pipeline.chunk import ChunkSettings
 from pipeline.chunk.settings import SIZE_MAX, SIZE_MIN
 
 FILES_MAX = 1_000  # of one request: some 300 KB of signed URLs in the answer
 DATASET_NAME_CHARS_MAX = 200
-OBJECT_BYTES_MAX = 5 * 1024**4  # no object store takes larger ones; the setting is far below
 PRIORITY_MAX = 100
 QUERY_CHARS_MAX = 4_000  # beyond what an embedding model reads well
 HITS_MAX = 100
@@ -126,7 +126,9 @@ class NewFile(Body):
 
     file_name: FileName
     content_type: ContentType | None = None
-    size: int | None = Field(None, ge=0, le=OBJECT_BYTES_MAX, description="In bytes.")
+    size: int | None = Field(
+        None, ge=0, le=PUT_BYTES_MAX, description="In bytes; a deployment may take less."
+    )
 
 
 def _without_duplicates(files: list[NewFile]) -> list[NewFile]:

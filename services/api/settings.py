@@ -5,6 +5,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from api.limits import PUT_BYTES_MAX
 from pipeline.chunk import ChunkSettings
 from pipeline.queue import LARGE_BYTES
 from pipeline.settings import (
@@ -16,10 +17,6 @@ from pipeline.settings import (
     Seconds,
     VectorStoreSettings,
 )
-
-MEBIBYTE = 1024**2
-# R2 takes a single PUT of up to 5 MiB below 5 GiB.
-PUT_BYTES_MAX = 5 * 1024**3 - 5 * MEBIBYTE
 
 
 class ApiSettings(

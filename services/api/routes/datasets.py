@@ -9,6 +9,7 @@ from litestar.params import JSONBody
 from api import uploads
 from api.auth import Caller, may_write
 from api.cursors import decode_cursor
+from api.errors import ReadOnlyKey
 from api.limits import Limits
 from api.problems import documented
 from api.requests import CreateDataset, UpdateDataset
@@ -26,7 +27,7 @@ from pipeline.chunk import ChunkSettings
     "/",
     guards=[may_write],
     summary="Create a dataset",
-    responses=documented(),
+    responses=documented(ReadOnlyKey, takes_body=True),
 )
 async def create_dataset(
     data: JSONBody[CreateDataset],
@@ -93,7 +94,7 @@ async def get_dataset(
     "/{dataset_id:uuid}",
     guards=[may_write],
     summary="Change a dataset",
-    responses=documented(DatasetNotFound),
+    responses=documented(ReadOnlyKey, DatasetNotFound, takes_body=True),
 )
 async def update_dataset(
     dataset_id: DatasetId,
@@ -126,7 +127,7 @@ async def update_dataset(
     "/{dataset_id:uuid}",
     guards=[may_write],
     summary="Delete a dataset",
-    responses=documented(DatasetNotFound),
+    responses=documented(ReadOnlyKey, DatasetNotFound),
 )
 async def delete_dataset(
     dataset_id: DatasetId,

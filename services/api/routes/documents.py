@@ -6,6 +6,7 @@ from litestar.status_codes import HTTP_202_ACCEPTED
 
 from api.auth import Caller, may_write
 from api.cursors import decode_cursor
+from api.errors import ReadOnlyKey
 from api.problems import documented
 from api.resources import Resources
 from api.routes.parameters import DEFAULT_LIMIT, Cursor, DatasetId, DocumentId, Limit
@@ -58,7 +59,7 @@ async def get_document(
     guards=[may_write],
     status_code=HTTP_202_ACCEPTED,
     summary="Delete a document",
-    responses=documented(DatasetNotFound, DocumentNotFound),
+    responses=documented(ReadOnlyKey, DatasetNotFound, DocumentNotFound),
 )
 async def delete_document(
     dataset_id: DatasetId,

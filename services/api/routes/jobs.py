@@ -12,7 +12,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
 from api import uploads
 from api.auth import Caller, may_write
 from api.cursors import decode_cursor
-from api.errors import ForeignObjectKey, ObjectNotFound
+from api.errors import ForeignObjectKey, ObjectNotFound, ReadOnlyKey
 from api.file_names import normalised, object_key
 from api.limits import Limits
 from api.problems import documented
@@ -62,7 +62,9 @@ async def list_jobs(  # noqa: PLR0917  # the framework passes them by name
     guards=[may_write],
     status_code=HTTP_202_ACCEPTED,
     summary="Trigger a job by hand",
-    responses=documented(ForeignObjectKey, DatasetNotFound, ObjectNotFound),
+    responses=documented(
+        ReadOnlyKey, ForeignObjectKey, DatasetNotFound, ObjectNotFound, takes_body=True
+    ),
 )
 async def trigger_job(
     data: JSONBody[TriggerJob],
@@ -127,7 +129,7 @@ async def list_attempts(
     guards=[may_write],
     status_code=HTTP_202_ACCEPTED,
     summary="Retry a failed or cancelled job",
-    responses=documented(JobNotFound, JobConflict),
+    responses=documented(ReadOnlyKey, JobNotFound, JobConflict),
 )
 async def retry_job(
     task_id: TaskId, caller: NamedDependency[Caller], resources: NamedDependency[Resources]
@@ -146,7 +148,7 @@ async def retry_job(
     guards=[may_write],
     status_code=HTTP_200_OK,
     summary="Cancel an unfinished job",
-    responses=documented(JobNotFound, JobConflict),
+    responses=documented(ReadOnlyKey, JobNotFound, JobConflict),
 )
 async def cancel_job(
     task_id: TaskId, caller: NamedDependency[Caller], resources: NamedDependency[Resources]

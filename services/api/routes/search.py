@@ -92,7 +92,7 @@ class SearchView:
     "/",
     status_code=HTTP_200_OK,
     summary="Search a dataset",
-    responses=documented(DatasetNotFound, EmbeddingInputRejected),
+    responses=documented(DatasetNotFound, EmbeddingInputRejected, takes_body=True),
 )
 async def search(
     dataset_id: DatasetId,

@@ -7,6 +7,7 @@ from litestar.status_codes import HTTP_202_ACCEPTED
 
 from api import uploads
 from api.auth import Caller, may_write
+from api.errors import ReadOnlyKey
 from api.limits import Limits
 from api.problems import documented
 from api.requests import FILES_MAX, CompleteUploads, RequestUploads
@@ -25,7 +26,7 @@ from db.repositories.uploads import UploadRepository
     "/",
     guards=[may_write],
     summary="Get more upload URLs",
-    responses=documented(DatasetNotFound),
+    responses=documented(ReadOnlyKey, DatasetNotFound, takes_body=True),
 )
 async def request_uploads(
     dataset_id: DatasetId,
@@ -57,7 +58,7 @@ async def request_uploads(
     guards=[may_write],
     status_code=HTTP_202_ACCEPTED,
     summary="Say that files were uploaded",
-    responses=documented(DatasetNotFound),
+    responses=documented(ReadOnlyKey, DatasetNotFound, takes_body=True),
 )
 async def complete_uploads(
     dataset_id: DatasetId,

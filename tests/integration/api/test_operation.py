@@ -2,6 +2,7 @@
 
 import json
 import logging
+from typing import Any
 
 import pytest
 
@@ -172,6 +173,47 @@ async def test_every_operation_is_described_with_its_parameters_and_an_example_o
         reference = schema.get("$ref") or schema["oneOf"][0]["$ref"]
         assert shapes[reference.rpartition("/")[2]]["examples"]
     assert {name for name, body in bodies.items() if not body["required"]} == {"complete_uploads"}
+
+
+async def test_the_limits_of_what_may_be_null_are_those_of_its_type(shared_api: Api) -> None:
+    document = (await shared_api.as_key("").get("/schema/openapi.json")).json()
+
+    def value_of(shape: str, field: str) -> dict[str, Any]:
+        found: dict[str, Any] = document["components"]["schemas"][shape]["properties"][field]
+        assert not {"minLength", "maxLength", "minimum", "maximum"} & found.keys()
+        assert found["oneOf"][1] == {"type": "null"}
+        value: dict[str, Any] = found["oneOf"][0]
+        return value
+
+    for shape in ("CompleteUploads", "CreateDataset"):
+        files = value_of(shape, "files")
+        assert (files["minItems"], files["maxItems"]) == (1, 1_000)
+        assert not {"minLength", "maxLength"} & files.keys()
+    name = value_of("UpdateDataset", "name")
+    assert (name["minLength"], name["maxLength"]) == (1, 200)
+    priority = value_of("UpdateDataset", "priority")
+    assert (priority["minimum"], priority["maximum"]) == (-100, 100)
+    size = value_of("NewFile", "size")
+    assert (size["minimum"], size["maximum"]) == (0, 5_363_466_240)
+    assert value_of("Chunking", "overlap")["minimum"] == 0
+
+
+async def test_the_document_declares_every_problem_that_an_operation_may_end_in(
+    shared_api: Api,
+) -> None:
+    document = (await shared_api.as_key("").get("/schema/openapi.json")).json()
+
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if not path.startswith("/api/v1"):
+                continue
+            expected = {"400", "401", "500", "503"}
+            if method != "get" and operation["operationId"] != "search":
+                expected |= {"403"}
+            if "requestBody" in operation:
+                expected |= {"413"}
+            assert expected <= operation["responses"].keys(), operation["operationId"]
+            assert ("403" in operation["responses"]) == ("403" in expected)
 
 
 async def test_a_request_is_logged_without_what_was_asked(
