@@ -11,6 +11,9 @@ from db.engine import Sessions, create_engine, session_factory
 from pipeline.lease import LeaseKeeper
 from stack.backends import Backends
 from support.catalog import Home, apply, make_home
+from support.emptying import database_url, reused_database_url
+
+__all__ = ["database_url", "reused_database_url"]  # fixtures, taken over
 
 KEEPER = "tests-leases"
 
