@@ -31,6 +31,12 @@ GRPC_OPTIONS = {
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.min_reconnect_backoff_ms": 100,
     "grpc.max_reconnect_backoff_ms": 1_000,
+    # The library pings every 10 s, also between calls, and gRPC's servers hang up on that
+    # ("too_many_pings"), Milvus Lite among them. This is at most two pings a call, as many as every
+    # server bears, and leaves one that computes for a while the time to answer.
+    "grpc.keepalive_time_ms": 60_000,
+    "grpc.keepalive_timeout_ms": 20_000,
+    "grpc.keepalive_permit_without_calls": 0,
 }
 
 
@@ -103,6 +109,7 @@ class MilvusConnection:
             token=self._settings.milvus_token.get_secret_value(),
             timeout=timeout,
             dedicated=True,
+            grpc_options=GRPC_OPTIONS,
         )
         try:
             try:
