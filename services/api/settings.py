@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import ByteSize, Field, model_validator
 
 from api.limits import PUT_BYTES_MAX
 from pipeline.chunk import ChunkSettings
@@ -47,8 +47,8 @@ class ApiSettings(
     )
     connections_max: int = Field(1_000, ge=1, validation_alias="SLUICE_API_CONNECTIONS")
 
-    upload_bytes_max: int = Field(
-        PUT_BYTES_MAX, ge=1, le=PUT_BYTES_MAX, validation_alias="SLUICE_UPLOAD_BYTES_MAX"
+    upload_bytes_max: ByteSize = Field(
+        ByteSize(PUT_BYTES_MAX), ge=1, le=PUT_BYTES_MAX, validation_alias="SLUICE_UPLOAD_BYTES_MAX"
     )
     upload_url_expiry: Seconds = Field(
         timedelta(hours=1),

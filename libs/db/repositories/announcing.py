@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, true, update
+from sqlalchemy import and_, case, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import Dataset, Document, Job, Outcome, Status
 from db.repositories.history import end_running_attempt, record_event, take_back
+from db.repositories.tombstones import REMOVAL_PRIORITY, REMOVAL_REASON
+
+LOWEST_PRIORITY = -(2**31)  # below what anybody can set
 
 # Any constant will do; it keeps two pollers from announcing at once.
 ANNOUNCER_LOCK = 7_305_113
@@ -94,12 +97,17 @@ class AnnouncingRepository:
         A lateral join reads the head of every dataset's queue only, so the cost follows the number
         of datasets that have work, not the length of the backlog.
         """
+        held = and_(Dataset.paused_at.is_not(None), Dataset.deleted_at.is_(None))
         head = (
             select(Job.id, Job.tenant_id, Job.priority, Job.large, Job.run_after)
             .where(
                 Job.dataset_id == Dataset.id,
                 Job.status == Status.QUEUED,
                 Job.large.is_(large),
+                # A pause holds back indexing, never a removal. Removals stand at the head, so the
+                # backlog of a paused dataset is not read for them.
+                Job.priority >= case((held, REMOVAL_PRIORITY), else_=LOWEST_PRIORITY),
+                or_(~held, Job.reason == REMOVAL_REASON),
                 Job.run_after <= func.now(),
                 or_(
                     Job.announced_at.is_(None),
@@ -126,11 +134,7 @@ class AnnouncingRepository:
             )
             .select_from(Dataset)
             .join(head, true())
-            .where(
-                Dataset.purged_at.is_(None),
-                # A pause holds back indexing, never a removal.
-                or_(Dataset.paused_at.is_(None), Dataset.deleted_at.is_not(None)),
-            )
+            .where(Dataset.purged_at.is_(None))
             .subquery()
         )
         row = ranked.c

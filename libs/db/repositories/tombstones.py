@@ -12,6 +12,7 @@ from db.repositories.history import end_running_attempt, record_event, take_back
 
 # Somebody waits for a delete, and it is cheap.
 REMOVAL_PRIORITY = 100
+REMOVAL_REASON = "delete"
 
 
 async def bury(session: AsyncSession, document: Document) -> UUID:
@@ -54,7 +55,7 @@ async def queue_removal(session: AsyncSession, document: Document) -> UUID:
     else:
         await end_running_attempt(session, job, Outcome.CANCELLED)
         take_back(job)
-    job.reason, job.priority, job.large = "delete", REMOVAL_PRIORITY, False
+    job.reason, job.priority, job.large = REMOVAL_REASON, REMOVAL_PRIORITY, False
     job.status = Status.QUEUED
     job.run_after = now
     job.error_code = job.error = None

@@ -8,8 +8,9 @@ from sqlalchemy import func, update
 from db.engine import Sessions
 from db.models import Dataset, Job
 from db.repositories.announcing import AnnouncingRepository, Due
+from db.repositories.commands import CommandRepository
 from pipeline.queue import LARGE_BYTES
-from support.catalog import Home, apply, make_home
+from support.catalog import Home, apply, document_of, make_home
 
 AGAIN = timedelta(minutes=1)
 
@@ -48,6 +49,18 @@ async def test_a_paused_dataset_is_not_announced(sessions: Sessions, home: Home)
         await session.execute(update(Dataset).values(paused_at=func.now()))
 
     assert await due(sessions) == []
+
+
+async def test_a_removal_is_not_held_back_by_a_pause(sessions: Sessions, home: Home) -> None:
+    await apply(sessions, home.change("a.txt"), home.change("b.txt"))
+    document = await document_of(sessions, home, "b.txt")
+    async with sessions.begin() as session:
+        await session.execute(update(Dataset).values(paused_at=func.now()))
+        removal = await CommandRepository(session, home.tenant_id).delete_document(
+            home.dataset_id, document.id
+        )
+
+    assert [job.job_id for job in await due(sessions)] == [removal]
 
 
 async def test_a_long_backlog_shows_only_its_head(sessions: Sessions, home: Home) -> None:
