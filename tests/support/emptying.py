@@ -21,6 +21,11 @@ async def database_url(reused_database_url: str) -> str:
     """A migrated, empty database for this test, which no other uses at the same time."""
     connection = await asyncpg.connect(reused_database_url, timeout=10, ssl=False)
     try:
+        # What an earlier test has left open must neither hold a lock nor be taken for this one's.
+        await connection.execute(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        )
         tables = await connection.fetch(
             "select quote_ident(tablename) as name from pg_tables"
             " where schemaname = 'public' and tablename <> 'alembic_version'"
