@@ -143,7 +143,11 @@ class Runner:
             return AttemptTimeout("The document took longer than one attempt may last.")
         if attempt.lease.lost.is_set():
             return LeaseLost("The job was cancelled, or somebody else holds it.")
-        return Interrupted("The worker stopped before the attempt ended.")
+        if attempt.stopping.is_set():
+            return Interrupted("The worker stopped before the attempt ended.")
+        # Some library cancelled itself; given back uncharged it would come again without end.
+        log.error("attempt.cancelled_itself")
+        return InternalError("The attempt ended without a reason of ours; the log has its stage.")
 
     async def _conclude(self, attempt: Attempt, error: PipelineError | None) -> None:
         """Write how the attempt ended, trying again while Postgres is away and the lease holds."""

@@ -78,7 +78,10 @@ class Audit:
         """One comparison from end to end."""
         await self._compare_objects()
         self._suspects_now = {}
-        for space in await self._vectors.spaces():
+        async with self._sessions() as session:
+            searched = await AuditRepository(session).live_spaces()
+        # Also those that should be there: a collection may be gone as a whole.
+        for space in sorted({*await self._vectors.spaces(), *searched}):
             await self._compare_rows(space)
         self._suspects = self._suspects_now
         LAST_RUN.set_to_current_time()
@@ -219,6 +222,8 @@ class Audit:
             document = (await AuditRepository(session).known_by_id([document_id])).get(document_id)
         if document is None or document.live_generation is None or document.busy:
             return
+        if document.judged_etag is not None and document.judged_etag == document.live_etag:
+            return  # building it anew was tried and given up; only a person may ask again
         rows = await self._vectors.count(
             space,
             dataset=dataset,

@@ -56,6 +56,13 @@ class AuditRepository:
             query = query.where(Document.object_key <= until)
         return [(row[0], row[1]) for row in await self._session.execute(query)]
 
+    async def live_spaces(self) -> set[str]:
+        """The embedding spaces that should hold rows; reads all documents."""
+        rows = await self._session.scalars(
+            select(Document.live_space).where(Document.live_space.is_not(None)).distinct()
+        )
+        return {space for space in rows if space is not None}
+
     async def live_documents(
         self, space: str, *, after: UUID | None, live_before: datetime, limit: int
     ) -> list[tuple[UUID, UUID]]:

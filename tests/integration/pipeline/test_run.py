@@ -268,6 +268,18 @@ async def test_an_unexpected_exception_is_an_internal_error_and_tells_clients_no
     assert "a line of the document" not in after_two.error
 
 
+async def test_an_attempt_that_cancels_itself_is_charged_for_it(
+    sessions: Sessions, job_id: UUID, make_runner: MakeRunner
+) -> None:
+    async def cancels_itself(_: Attempt) -> None:
+        raise asyncio.CancelledError
+
+    await make_runner(cancels_itself).run(job_id)
+
+    job = await job_of(sessions, job_id)
+    assert (job.waiting_for, job.error_code, job.tries) == (WaitingFor.RETRY, "internal_error", 1)
+
+
 async def test_a_statement_that_postgres_refuses_is_an_internal_error(
     sessions: Sessions, job_id: UUID, make_runner: MakeRunner
 ) -> None:

@@ -398,7 +398,6 @@ async def test_a_document_that_went_live_just_now_may_have_rows_that_the_walk_ha
     assert await reasons(sessions, home) == []
 
 
-@pytest.mark.xfail(strict=True, reason="the audit walks only the spaces that Milvus still has")
 async def test_a_live_document_whose_whole_collection_is_gone_is_built_anew(
     sessions: Sessions, home: Home, uploads: Bucket, make_audit: MakeAudit
 ) -> None:
@@ -410,7 +409,6 @@ async def test_a_live_document_whose_whole_collection_is_gone_is_built_anew(
     assert await reasons(sessions, home) == ["audit"]
 
 
-@pytest.mark.xfail(strict=True, reason="missing rows lead to a job whatever the last one's verdict")
 async def test_missing_rows_do_not_reopen_a_verdict_at_every_round(
     *,
     sessions: Sessions,
