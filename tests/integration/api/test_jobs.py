@@ -231,9 +231,9 @@ async def test_a_datasets_priority_moves_what_is_queued(api: Api) -> None:
 
 async def test_what_a_pause_holds_back_says_so_until_it_ends(api: Api) -> None:
     dataset_id, answer = await uploaded(api, "a.txt", "b.txt", "c.txt")
-    at_work, failed, _ = [UUID(job["task_id"]) for job in answer["jobs"]]
-    await claim(api.sessions, at_work)
-    await retry_later(api.sessions, failed, code="parser_crashed", message="Oh.")
+    ids = {job["file_name"]: UUID(job["task_id"]) for job in answer["jobs"]}
+    await claim(api.sessions, ids["a.txt"])
+    await retry_later(api.sessions, ids["b.txt"], code="parser_crashed", message="Oh.")
 
     async def seen() -> tuple[dict[str, Any], dict[str, Any]]:
         jobs = (await status_of(api, dataset_id))["jobs"]
