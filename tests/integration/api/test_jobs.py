@@ -13,7 +13,7 @@ DATASETS = "/api/v1/datasets"
 
 
 async def uploaded(api: Api, *names: str) -> tuple[UUID, dict[str, Any]]:
-    """A dataset with these files in the bucket; the answer of `uploads/complete`."""
+    """A dataset with these files in the bucket; the answer of `uploads/complete`, in their order."""
     made = await api.client.post(
         DATASETS, json={"name": "x", "files": [{"file_name": name} for name in names]}
     )
@@ -24,7 +24,9 @@ async def uploaded(api: Api, *names: str) -> tuple[UUID, dict[str, Any]]:
     dataset_id = UUID(made.json()["dataset"]["id"])
     answer = await api.client.post(f"{DATASETS}/{dataset_id}/uploads/complete")
     assert answer.status_code == 202, answer.text
-    return dataset_id, answer.json()
+    queued: dict[str, Any] = answer.json()
+    queued["jobs"].sort(key=lambda job: names.index(job["file_name"]))
+    return dataset_id, queued
 
 
 async def status_of(api: Api, dataset_id: UUID) -> dict[str, Any]:
