@@ -13,7 +13,7 @@ DATASETS = "/api/v1/datasets"
 
 
 async def uploaded(api: Api, *names: str) -> tuple[UUID, dict[str, Any]]:
-    """A dataset with these files in the bucket; the answer of `uploads/complete`, in their order."""
+    """A dataset with these files in the bucket; what `uploads/complete` answers."""
     made = await api.client.post(
         DATASETS, json={"name": "x", "files": [{"file_name": name} for name in names]}
     )
@@ -200,7 +200,8 @@ async def test_jobs_are_listed_newest_first_and_filtered(api: Api, path: str) ->
     _, second = await uploaded(api, "c.txt")
     bad = first["jobs"][0]
     await fail(api.sessions, UUID(bad["task_id"]), code="too_large", message="Oh.")
-    all_ids = [job["task_id"] for job in [*first["jobs"], *second["jobs"]]][::-1]
+    # Ids sort by their millisecond; within one, by chance.
+    all_ids = sorted((job["task_id"] for job in first["jobs"] + second["jobs"]), reverse=True)
 
     async def listed(query: str) -> list[str]:
         answer = await api.client.get(f"{path}?{query}")
