@@ -10,7 +10,7 @@ from stack.layout import REPOSITORY
 
 def test_make_status_where_nothing_runs_is_an_answer_and_no_error(tmp_path: Path) -> None:
     status = subprocess.run(
-        ["make", "status", f"PY='{sys.executable}'", "BOOTSTRAP=true"],
+        ["make", "--no-print-directory", "status", f"PY='{sys.executable}'", "BOOTSTRAP=true"],
         cwd=REPOSITORY,
         env={**os.environ, "SLUICE_LOCAL_DIR": str(tmp_path)},
         capture_output=True,
