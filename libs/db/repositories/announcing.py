@@ -42,7 +42,7 @@ class AnnouncingRepository:
         """Queue the jobs whose lease ran out; those that lapsed too often fail.
 
         The lapse is not charged to the job's tries: perhaps a neighbour killed the worker. It runs
-        alone next time, and the cap ends a job that kills every worker it meets.
+        alone for its first while then, and the cap ends a job that kills every worker it meets.
         """
         lapsed = (Job.status == Status.PROCESSING, Job.lease_until < func.now())
         owners = select(Job.document_id).where(*lapsed).order_by(Job.lease_until).limit(limit)
