@@ -355,7 +355,7 @@ class JobRepository:
             .execution_options(synchronize_session=False)
         )
         if tally.tokens and tally.model:
-            # Well or badly ended, its tokens are paid. (A killed or cancelled attempt writes nothing.)
+            # Well or badly ended, its tokens are paid; a killed attempt writes nothing.
             self._session.add(
                 Usage(
                     tenant_id=claim.tenant_id,
