@@ -12,6 +12,7 @@ from db.models import Base
 
 # Serialises two deployments that migrate at once; any constant will do.
 MIGRATION_LOCK = 7_305_112
+LOCK_PAUSE_SECONDS = 0.5
 
 
 def run(connection: Connection) -> None:
@@ -35,7 +36,11 @@ async def main() -> None:
         connect_args={"server_settings": {"lock_timeout": "10s", "statement_timeout": "600s"}},
     )
     async with engine.connect() as connection:
-        await connection.execute(text(f"select pg_advisory_lock({MIGRATION_LOCK})"))
+        # Asked again and again rather than waited for: a session that waits for a lock has a
+        # snapshot, and an index that is built concurrently waits for all older snapshots.
+        while not await connection.scalar(text(f"select pg_try_advisory_lock({MIGRATION_LOCK})")):
+            await connection.commit()
+            await asyncio.sleep(LOCK_PAUSE_SECONDS)
         await connection.commit()
         await connection.run_sync(run)
         await connection.commit()

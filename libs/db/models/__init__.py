@@ -6,17 +6,22 @@ from db.models.documents import Document
 from db.models.intake import QuarantinedMessage, UploadHint
 from db.models.jobs import Attempt, Job, Outcome, Status, WaitingFor
 from db.models.ledger import AuditEntry, Breaker, Event, Usage
+from db.models.requests import AuditKind, AuditRun, AuditStatus, IdempotentRequest
 from db.models.tenants import ApiKey, Role, Tenant
 
 __all__ = [
     "ApiKey",
     "Attempt",
     "AuditEntry",
+    "AuditKind",
+    "AuditRun",
+    "AuditStatus",
     "Base",
     "Breaker",
     "Dataset",
     "Document",
     "Event",
+    "IdempotentRequest",
     "Job",
     "Outcome",
     "QuarantinedMessage",

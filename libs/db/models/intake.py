@@ -29,6 +29,9 @@ class QuarantinedMessage(Base):
     """A message that made no job, kept raw with the reason, for people to look at."""
 
     __tablename__ = "quarantined_messages"
+    __table_args__ = (
+        Index("ix_quarantined_messages_open", "id", postgresql_where=text("replayed_at is null")),
+    )
 
     id: Mapped[Key]
     queue: Mapped[str]
@@ -37,3 +40,4 @@ class QuarantinedMessage(Base):
     body: Mapped[str]
     message_metadata: Mapped[dict[str, Any]] = mapped_column("metadata")
     received_at: Mapped[CreatedAt]
+    replayed_at: Mapped[datetime | None]  # when a person had it read again, and it made a job

@@ -68,6 +68,24 @@ class Job(Base):
             "id",
             postgresql_where=text("status = 'queued'"),
         ),
+        # What is on its way to a worker; and what a dependency that came back sets free.
+        Index(
+            "ix_jobs_announced",
+            "announced_at",
+            postgresql_where=text("status = 'queued' and announced_at is not null"),
+        ),
+        Index(
+            "ix_jobs_dependency",
+            "dependency",
+            "run_after",
+            postgresql_where=text("status = 'queued' and waiting_for = 'dependency'"),
+        ),
+        Index(
+            "ix_jobs_failures",
+            "tenant_id",
+            "error_fingerprint",
+            postgresql_where=text("status = 'failed'"),
+        ),
         Index("ix_jobs_lease", "lease_until", postgresql_where=text("status = 'processing'")),
         Index("ix_jobs_document_id_id", "document_id", "id"),
         Index("ix_jobs_tenant_id_id", "tenant_id", "id"),
@@ -106,6 +124,7 @@ class Job(Base):
     tokens: Mapped[int] = mapped_column(server_default="0")
     error_code: Mapped[str | None]
     error: Mapped[str | None]
+    error_fingerprint: Mapped[str | None]  # of code, stage and text: alike for like failures
 
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]

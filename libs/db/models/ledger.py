@@ -55,6 +55,7 @@ class Breaker(Base):
     dependency: Mapped[str] = mapped_column(primary_key=True)
     open_since: Mapped[CreatedAt]
     last_failure_at: Mapped[CreatedAt]
+    probe_at: Mapped[CreatedAt]  # when the next job may go and see whether it is back
     error_code: Mapped[str]
     error: Mapped[str]
 

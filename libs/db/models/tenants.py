@@ -11,6 +11,9 @@ from db.models.base import Base, CreatedAt, Key
 
 
 class Role(StrEnum):
+    """`operator` is an administrator who also sees what belongs to the deployment as a whole."""
+
+    OPERATOR = "operator"
     ADMIN = "admin"
     READ_ONLY = "read_only"
 
@@ -22,6 +25,7 @@ class Tenant(Base):
 
     id: Mapped[Key]
     name: Mapped[str] = mapped_column(unique=True)
+    paused_at: Mapped[datetime | None]  # nothing of the tenant is indexed meanwhile
     created_at: Mapped[CreatedAt]
 
 
@@ -29,7 +33,7 @@ class ApiKey(Base):
     """A key is shown once when it is made; only its SHA-256 is kept."""
 
     __tablename__ = "api_keys"
-    __table_args__ = (CheckConstraint("role in ('admin', 'read_only')", name="role"),)
+    __table_args__ = (CheckConstraint("role in ('operator', 'admin', 'read_only')", name="role"),)
 
     id: Mapped[Key]
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"), index=True)
