@@ -10,7 +10,7 @@ import structlog
 
 from db.repositories.documents import Target
 from db.repositories.jobs import AttemptTally, Claim
-from pipeline.errors import Interrupted
+from pipeline.errors import Dependency, Interrupted
 from pipeline.lease import Lease
 from pipeline.policy import Policy
 
@@ -23,6 +23,7 @@ class Attempt:
     stopping: asyncio.Event  # set when the process wants to end
     tally: AttemptTally = field(default_factory=AttemptTally)
     etag: str | None = None  # the object version that it looked at
+    answered: set[Dependency] = field(default_factory=set)  # what has done what it should
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -34,12 +35,14 @@ class Attempt:
 
         Raises:
             LeaseLost: the job is cancelled or somebody else's.
-            Interrupted: the process stops, or the soft limit passed after some progress: what was
-                stored stays, and the next attempt goes on from there.
+            Interrupted: the process stops, the dataset is paused, or the soft limit passed after
+                some progress: what was stored stays, and the next attempt goes on from there.
         """
         self.lease.check()
         if self.stopping.is_set():
             raise Interrupted("The worker is stopping.")
+        if self.lease.paused.is_set():
+            raise Interrupted("The dataset is paused.")
         elapsed = time.monotonic() - self.began
         progressed = self.tally.chunks_embedded + self.tally.chunks_reused > 0
         if progressed and elapsed > self.policy.soft_limit.total_seconds():

@@ -41,6 +41,7 @@ class DependencyError(PipelineError):
     """Something we depend on is unavailable; the job waits and no try is charged."""
 
     code = "dependency_unavailable"
+    is_away: ClassVar[bool] = True  # False: it works, and asks us to slow down
 
     def __init__(
         self, message: str, *, dependency: Dependency, retry_after: timedelta | None = None

@@ -144,6 +144,7 @@ class Ingestion:
         self._attempt.lease.check()
         with self._attempt.stage("store"):
             await self._tools.vectors.write(self._tools.model.space, rows)
+        self._attempt.answered.add(Dependency.VECTOR_STORE)
 
     async def _vectors(self, texts: dict[str, str]) -> dict[str, Sequence[float]]:
         """The vector of each text, by content hash: from the old rows, or embedded."""
@@ -167,6 +168,7 @@ class Ingestion:
                 share = await self._tools.batcher.embed(
                     self._attempt.claim.job_id, [texts[key] for key in missing]
                 )
+            self._attempt.answered.add(Dependency.EMBEDDER)
             vectors.update(zip(missing, share.vectors, strict=True))
             tally.model = model.model
             tally.tokens += share.tokens

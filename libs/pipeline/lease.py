@@ -33,6 +33,7 @@ class Lease:
     claim: Claim
     deadline: float  # on the monotonic clock
     lost: asyncio.Event = field(default_factory=asyncio.Event)
+    paused: asyncio.Event = field(default_factory=asyncio.Event)  # a pause asks it to end
 
     def check(self) -> None:
         """Call before anything that others can see.
@@ -91,18 +92,21 @@ class LeaseKeeper:
             sent_at = time.monotonic()
             try:
                 async with asyncio.timeout(LEASE.total_seconds() / 3):
-                    held = await self._ask(sessions, leases, renew=renew)
+                    held, paused = await self._ask(sessions, leases, renew=renew)
             except Exception as error:
                 # This thread must outlive everything: without it every lease runs out.
                 log.warning("lease.renewal_failed", error=type(error).__name__)
-                held = set(leases)  # not known to be lost: the deadlines decide
+                held, paused = set(leases), set()  # nothing is known: the deadlines decide
             else:
                 if renew:
                     renewed_at = sent_at
             for job_id, (lease, loop) in leases.items():
                 if job_id not in held or time.monotonic() >= lease.deadline:
                     loop.call_soon_threadsafe(lease.lost.set)
-                elif renewed_at == sent_at:
+                    continue
+                if job_id in paused:
+                    loop.call_soon_threadsafe(lease.paused.set)
+                if renewed_at == sent_at:
                     lease.deadline = sent_at + LEASE.total_seconds()
 
     @staticmethod
@@ -111,8 +115,10 @@ class LeaseKeeper:
         leases: dict[UUID, tuple[Lease, asyncio.AbstractEventLoop]],
         *,
         renew: bool,
-    ) -> set[UUID]:
+    ) -> tuple[set[UUID], set[UUID]]:
+        """Which jobs are still ours, and which of them a pause should end."""
         claims = {job_id: lease.claim.fence for job_id, (lease, _) in leases.items()}
         async with sessions.begin() as session:
             jobs = JobRepository(session)
-            return await (jobs.renew(claims, lease=LEASE) if renew else jobs.held(claims))
+            held = await (jobs.renew(claims, lease=LEASE) if renew else jobs.held(claims))
+            return held, await jobs.paused(held)

@@ -3,6 +3,7 @@
 import time
 
 from db.engine import Sessions
+from db.repositories.breakers import BreakerRepository
 from db.repositories.jobs import JobRepository
 from pipeline.attempt import Attempt
 
@@ -60,3 +61,5 @@ class Progress:
                 tokens=self._attempt.tally.tokens,
                 got_further=self._stored > 0,
             )
+            if self._stored:
+                await BreakerRepository(session).close(self._attempt.answered)

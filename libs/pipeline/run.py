@@ -32,9 +32,15 @@ from pipeline.verdict import write_verdict
 log = structlog.get_logger(__name__)
 
 Process = Callable[[Attempt], Awaitable[None]]
+IsAway = Callable[[Dependency], Awaitable[bool]]
 
 # How often the end of an attempt is written again while Postgres is away; the lease bounds it too.
 VERDICT_PAUSE_SECONDS = 1.0
+
+
+async def _believed(_: Dependency) -> bool:
+    """Without a canary the attempt's word has to do."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,7 @@ class Runner:
     process: Process
     worker: str
     stopping: asyncio.Event
+    is_away: IsAway = _believed
     gate: Gate = field(default_factory=Gate)
     _running: set[UUID] = field(default_factory=set)
 
@@ -108,7 +115,8 @@ class Runner:
         work = asyncio.ensure_future(self.process(attempt))
         watches = [
             asyncio.ensure_future(attempt.lease.lost.wait()),
-            asyncio.ensure_future(self._stopped()),
+            asyncio.ensure_future(self._asked_to_end(self.stopping)),
+            asyncio.ensure_future(self._asked_to_end(attempt.lease.paused)),
         ]
         try:
             await asyncio.wait(
@@ -126,9 +134,9 @@ class Runner:
             for watch in watches:
                 watch.cancel()
 
-    async def _stopped(self) -> None:
-        """Ends when a stopping process has given its attempts enough time to end by themselves."""
-        await self.stopping.wait()
+    async def _asked_to_end(self, asked: asyncio.Event) -> None:
+        """Ends when attempts that were asked to end have had enough time to do so themselves."""
+        await asked.wait()
         await asyncio.sleep(self.policy.shutdown_grace.total_seconds())
 
     @staticmethod
@@ -143,8 +151,8 @@ class Runner:
             return AttemptTimeout("The document took longer than one attempt may last.")
         if attempt.lease.lost.is_set():
             return LeaseLost("The job was cancelled, or somebody else holds it.")
-        if attempt.stopping.is_set():
-            return Interrupted("The worker stopped before the attempt ended.")
+        if attempt.stopping.is_set() or attempt.lease.paused.is_set():
+            return Interrupted("The worker stopped, or a pause began, before the attempt ended.")
         # Some library cancelled itself; given back uncharged it would come again without end.
         log.error("attempt.cancelled_itself")
         return InternalError("The attempt ended without a reason of ours; the log has its stage.")
@@ -153,11 +161,16 @@ class Runner:
         """Write how the attempt ended, trying again while Postgres is away and the lease holds."""
         if error is None:
             return  # written together with the switch
+        away = (
+            isinstance(error, DependencyError)
+            and error.is_away
+            and await self.is_away(error.dependency)
+        )
         while True:
             try:
                 attempt.lease.check()
                 async with self.sessions.begin() as session:
-                    await write_verdict(session, attempt, error)
+                    await write_verdict(session, attempt, error, away=away)
             except (LeaseLost, FenceRaised):
                 log.info("job.lease_lost", error_code=error.code)
                 return

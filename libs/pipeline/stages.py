@@ -38,6 +38,7 @@ async def process(tools: Tools, attempt: Attempt) -> None:
     with attempt.stage("fetch"):
         version = await _look(tools, attempt)
     attempt.etag = version.etag if version is not None else None
+    attempt.answered.add(Dependency.OBJECT_STORE)
     if version is None:
         await _remove(tools, attempt)
     else:
@@ -101,6 +102,7 @@ async def _remove(tools: Tools, attempt: Attempt) -> None:
             await tools.vectors.delete_document(
                 space, dataset=str(target.dataset_id), document=str(target.document_id)
             )
+        attempt.answered.add(Dependency.VECTOR_STORE)
         await tools.objects.delete_derived(f"{target.document_id}/")
         attempt.check()
         async with tools.sessions.begin() as session:
@@ -108,9 +110,7 @@ async def _remove(tools: Tools, attempt: Attempt) -> None:
                 claim, asked=asked, purge_delay=policy.purge_delay
             )
             finished = await JobRepository(session).complete(claim, attempt.tally)
-            await BreakerRepository(session).close(
-                Dependency.OBJECT_STORE, Dependency.VECTOR_STORE, Dependency.DATABASE
-            )
+            await BreakerRepository(session).close(attempt.answered)
     log.info("document.removed", asked=asked, finished=finished)
 
 
@@ -130,6 +130,7 @@ async def _index(tools: Tools, attempt: Attempt, version: ObjectVersion) -> None
         async with tools.sessions.begin() as session:
             await DocumentRepository(session).unchanged(claim, last_modified=version.last_modified)
             await JobRepository(session).complete(claim, attempt.tally)
+            await BreakerRepository(session).close(attempt.answered)
         log.info("document.unchanged")
         return
     async with tools.sessions.begin() as session:
@@ -161,7 +162,7 @@ async def _index(tools: Tools, attempt: Attempt, version: ObjectVersion) -> None
             claim, built, purge_delay=attempt.policy.purge_delay
         )
         finished = await JobRepository(session).complete(claim, attempt.tally)
-        await BreakerRepository(session).close(*Dependency)
+        await BreakerRepository(session).close({*attempt.answered, Dependency.SCRATCH})
     await text.sweep()
     log.info(
         "document.indexed",

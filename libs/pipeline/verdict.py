@@ -11,6 +11,7 @@ from db.repositories.documents import DocumentRepository
 from db.repositories.jobs import JobRepository
 from pipeline.attempt import Attempt
 from pipeline.errors import (
+    Dependency,
     DependencyError,
     DocumentError,
     Interrupted,
@@ -29,8 +30,12 @@ CHANGED_DELAY = timedelta(milliseconds=50)
 CHANGED_DELAY_MAX = timedelta(seconds=30)
 
 
-async def write_verdict(session: AsyncSession, attempt: Attempt, error: PipelineError) -> None:
+async def write_verdict(
+    session: AsyncSession, attempt: Attempt, error: PipelineError, *, away: bool
+) -> None:
     """Move the job on after `error`, in the caller's transaction.
+
+    `away`: the dependency that the error names fails for others too.
 
     Raises:
         FenceRaised: the job is no longer the attempt's.
@@ -62,7 +67,7 @@ async def write_verdict(session: AsyncSession, attempt: Attempt, error: Pipeline
             )
             log.error("removal.held", error_code=code)
         case DependencyError():
-            await _wait(session, attempt, error)
+            await _wait(session, attempt, error, away=away)
         case _ if attempt.target.deleted_at is not None:
             await _remove_later(session, attempt, error)
         case PermanentError():
@@ -79,7 +84,9 @@ async def write_verdict(session: AsyncSession, attempt: Attempt, error: Pipeline
             log.warning("job.failed", error_code=code, tries=claim.tries)
 
 
-async def _wait(session: AsyncSession, attempt: Attempt, error: DependencyError) -> None:
+async def _wait(
+    session: AsyncSession, attempt: Attempt, error: DependencyError, *, away: bool
+) -> None:
     jobs, claim, policy = JobRepository(session), attempt.claim, attempt.policy
     waits, waited = await jobs.waited(claim)
     if waited > policy.dependency_patience and attempt.target.deleted_at is None:
@@ -98,11 +105,14 @@ async def _wait(session: AsyncSession, attempt: Attempt, error: DependencyError)
         message=error.message,
         delay=delay,
     )
-    await BreakerRepository(session).open(error.dependency, code=error.code, error=error.message)
+    if away and error.dependency is not Dependency.DATABASE:  # which has just answered
+        breakers = BreakerRepository(session)
+        await breakers.open(error.dependency, code=error.code, error=error.message)
     log.warning(
         "job.waiting",
         dependency=error.dependency,
         error_code=error.code,
+        away=away,
         delay_seconds=round(delay.total_seconds(), 1),
     )
 

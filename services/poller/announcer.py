@@ -7,7 +7,9 @@ and cancel, pause and priority need nothing but the row.
 
 import asyncio
 import time
+from collections import defaultdict
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
@@ -16,8 +18,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.engine import Sessions
 from db.repositories.announcing import AnnouncingRepository, Due
+from db.repositories.breakers import BreakerRepository
 from pipeline.broker import Doorbell
-from pipeline.queue import ALL_TASKS, PROCESS_LARGE_DOCUMENT, Task, task_for
+from pipeline.errors import Dependency
+from pipeline.queue import (
+    ALL_TASKS,
+    PROCESS_DOCUMENT,
+    PROCESS_LARGE_DOCUMENT,
+    PROCESS_NEXT_DOCUMENT,
+    Task,
+)
 from poller.fairness import fair_order
 from poller.listener import sleep
 
@@ -27,6 +37,7 @@ ANNOUNCED = Counter("sluice_jobs_announced", "Jobs announced to workers", ["queu
 LAPSED = Counter("sluice_leases_lapsed", "Leases that ran out: workers that died or hung")
 UNFINISHED = Gauge("sluice_jobs_unfinished", "Jobs that are not finished", ["status"])
 OLDEST = Gauge("sluice_jobs_oldest_due_seconds", "How long the oldest due job has waited")
+BREAKER = Gauge("sluice_breaker_open", "1 while a dependency is thought away", ["dependency"])
 TICK = Histogram("sluice_announcer_tick_seconds", "How long one look at the jobs takes")
 
 # With NOTIFY a tick follows every commit; this only bounds what a lost notification costs.
@@ -41,6 +52,14 @@ TICK_SPACING = timedelta(milliseconds=20)
 LOST_AFTER = timedelta(seconds=5)
 REAP_MAX = 200
 BACKLOG_EVERY_SECONDS = 5.0
+# Messages that may wait in the lane of datasets that have nothing out: it must stay short, or it
+# is no better than the other.
+NEXT_WINDOW = 8
+# What a job needs to get anywhere. The database is not among them: without it nobody announces.
+INDEXING_NEEDS = {Dependency.OBJECT_STORE, Dependency.EMBEDDER, Dependency.VECTOR_STORE}
+REMOVAL_NEEDS = {Dependency.OBJECT_STORE, Dependency.VECTOR_STORE}
+
+Rings = dict[Task, list[UUID]]
 
 
 class Announcer:
@@ -77,38 +96,100 @@ class Announcer:
     async def tick(self) -> int:
         """One look: reap, choose, mark, commit, ring; returns how many were announced."""
         waiting = await asyncio.to_thread(self._waiting)
-        rooms = {task: max(self._window - count, 0) for task, count in waiting.items()}
-        empty = not any(waiting.values())
+        rooms = {task: max(self._window_of(task) - count, 0) for task, count in waiting.items()}
+        again = self._again if any(waiting.values()) else LOST_AFTER
+        rings: Rings = defaultdict(list)
         async with self._sessions.begin() as session:
-            jobs = AnnouncingRepository(session)
+            jobs, breakers = AnnouncingRepository(session), BreakerRepository(session)
             if not await jobs.lead():
                 return 0
             lapsed = await jobs.reap(lapses_max=self._lapses_max, limit=REAP_MAX)
-            again = LOST_AFTER if empty else self._again
-            chosen: list[Due] = []
+            away = {breaker.dependency for breaker in await breakers.opened()}
             self._has_more = False
-            for task, room in rooms.items():
-                # One more than there is room for, to know whether anything is left behind.
-                due = await jobs.due(
-                    large=task == PROCESS_LARGE_DOCUMENT, announced_before=again, limit=room + 1
-                )
-                taken = fair_order(due, await jobs.at_work() if due else {}, room)
-                self._has_more |= len(taken) < len(due)
-                chosen += taken
+            if not away & REMOVAL_NEEDS:
+                held = bool(away & INDEXING_NEEDS)
+                await self._choose(jobs, rooms, rings, again=again, only_removals=held)
+            if away:
+                await self._probe(jobs, breakers, rings, again=again)
+            chosen = [job_id for ids in rings.values() for job_id in ids]
             if chosen:
-                await jobs.mark([job.job_id for job in chosen])
-            await self._count(jobs)
+                await jobs.mark(chosen)
+            await self._count(jobs, away)
         if lapsed:
             LAPSED.inc(len(lapsed))
             log.warning("jobs.lapsed", count=len(lapsed))
         # After the commit: a worker that answers at once must see the row. If Redis fails here the
         # jobs are announced again later.
-        for task in ALL_TASKS:
-            ids = [job.job_id for job in chosen if task_for(large=job.large) == task]
-            if ids:
-                await asyncio.to_thread(self._doorbell.ring, task, ids)
-                ANNOUNCED.labels(task.queue_name).inc(len(ids))
+        for task, ids in rings.items():
+            await asyncio.to_thread(self._doorbell.ring, task, ids)
+            ANNOUNCED.labels(task.queue_name).inc(len(ids))
         return len(chosen)
+
+    async def _choose(
+        self,
+        jobs: AnnouncingRepository,
+        rooms: dict[Task, int],
+        rings: Rings,
+        *,
+        again: timedelta,
+        only_removals: bool,
+    ) -> None:
+        """Fill the room of each lane with the jobs whose turn it is."""
+        outstanding = await jobs.outstanding(again)
+        for large in (False, True):
+            lane = PROCESS_LARGE_DOCUMENT if large else PROCESS_DOCUMENT
+            # A large file never takes the lane that is kept free for the next one.
+            next_room = 0 if large else rooms[PROCESS_NEXT_DOCUMENT]
+            due = await jobs.due(
+                large=large,
+                announced_before=again,
+                # One more than there is room for, to know whether anything is left behind.
+                limit=rooms[lane] + next_room + 1,
+                only_removals=only_removals,
+            )
+            begun: set[UUID] = set()
+            for job in fair_order(due, outstanding, len(due)):
+                if next_room and not job.outstanding and job.dataset_id not in begun:
+                    begun.add(job.dataset_id)
+                    next_room -= 1
+                    rings[PROCESS_NEXT_DOCUMENT].append(job.job_id)
+                elif rooms[lane]:
+                    rooms[lane] -= 1
+                    rings[lane].append(job.job_id)
+                else:
+                    self._has_more = True
+
+    async def _probe(
+        self,
+        jobs: AnnouncingRepository,
+        breakers: BreakerRepository,
+        rings: Rings,
+        *,
+        again: timedelta,
+    ) -> None:
+        """Let one job through for each dependency whose turn it is: it will tell."""
+        for probe in await breakers.probes():
+            job_id, large = probe.job_id, probe.large
+            if job_id is None:
+                found = await self._any_due(jobs, again=again)
+                if found is None:
+                    await breakers.forget(probe.dependency)
+                    continue
+                job_id, large = found.job_id, found.large
+            if not any(job_id in ids for ids in rings.values()):
+                rings[PROCESS_LARGE_DOCUMENT if large else PROCESS_NEXT_DOCUMENT].append(job_id)
+            log.info("breaker.probed", dependency=probe.dependency, job_id=str(job_id))
+
+    @staticmethod
+    async def _any_due(jobs: AnnouncingRepository, *, again: timedelta) -> Due | None:
+        for large in (False, True):
+            due = await jobs.due(large=large, announced_before=again, limit=1)
+            if due:
+                return due[0]
+        return None
+
+    def _window_of(self, task: Task) -> int:
+        return min(self._window, NEXT_WINDOW) if task == PROCESS_NEXT_DOCUMENT else self._window
 
     def _waiting(self) -> dict[Task, int]:
         return {task: self._doorbell.waiting(task) for task in ALL_TASKS}
@@ -132,7 +213,9 @@ class Announcer:
             log.info("jobs.announced", count=announced)
         return TICK_WITH_BACKLOG if self._has_more else self._pause
 
-    async def _count(self, jobs: AnnouncingRepository) -> None:
+    async def _count(self, jobs: AnnouncingRepository, away: set[str]) -> None:
+        for dependency in Dependency:
+            BREAKER.labels(dependency).set(dependency in away)
         if time.monotonic() - self._counted_at < BACKLOG_EVERY_SECONDS:
             return
         self._counted_at = time.monotonic()

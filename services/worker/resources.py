@@ -17,10 +17,11 @@ from tempfile import mkdtemp
 import structlog
 
 from db.engine import Sessions, create_engine, session_factory
+from pipeline.canary import Canaries
 from pipeline.embed.batcher import Batcher
 from pipeline.embed.client import Embedder
 from pipeline.embed.configured import configured_model
-from pipeline.errors import DependencyError
+from pipeline.errors import Dependency, DependencyError
 from pipeline.lease import LeaseKeeper
 from pipeline.parse.limits import ParseLimits
 from pipeline.parse.pool import ParserPool
@@ -105,11 +106,19 @@ async def open_resources(settings: WorkerSettings) -> Resources:
         policy=policy,
         scratch=scratch,
     )
+    canaries = Canaries(
+        {
+            Dependency.OBJECT_STORE: tools.objects.healthy,
+            Dependency.VECTOR_STORE: vectors.healthy,
+            Dependency.EMBEDDER: embedder.canary,
+        }
+    )
     runner = Runner(
         sessions=sessions,
         keeper=keeper,
         policy=policy,
         process=partial(process, tools),
+        is_away=canaries.is_away,
         worker=f"{socket.gethostname()}:{os.getpid()}",
         stopping=stopping,
     )

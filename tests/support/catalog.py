@@ -37,15 +37,20 @@ class Home:
         )
 
 
-async def make_home(sessions: Sessions, *, space: str = "space_test") -> Home:
+async def make_home(
+    sessions: Sessions, *, space: str = "space_test", tenant_id: UUID | None = None
+) -> Home:
+    """A dataset, of a tenant of its own or of the one that is given."""
     async with sessions.begin() as session:
-        tenant = Tenant(name=f"tenant-{uuid4().hex[:8]}")
-        session.add(tenant)
-        await session.flush()
-        dataset = Dataset(tenant_id=tenant.id, name="papers", live_space=space, updated_at=LONG_AGO)
+        if tenant_id is None:
+            tenant = Tenant(name=f"tenant-{uuid4().hex[:8]}")
+            session.add(tenant)
+            await session.flush()
+            tenant_id = tenant.id
+        dataset = Dataset(tenant_id=tenant_id, name="papers", live_space=space, updated_at=LONG_AGO)
         session.add(dataset)
         await session.flush()
-        return Home(tenant.id, dataset.id)
+        return Home(tenant_id, dataset.id)
 
 
 async def apply(sessions: Sessions, *changes: Change) -> dict[str, UUID | None]:

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, case, func, or_, select, true, update
+from sqlalchemy import CTE, Select, case, func, literal, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.models import Dataset, Document, Job, Outcome, Status
+from db.models import Dataset, Document, Job, Outcome, Status, Tenant
 from db.repositories.history import end_running_attempt, record_event, take_back
+from db.repositories.pauses import paused
 from db.repositories.tombstones import REMOVAL_PRIORITY, REMOVAL_REASON
 
 LOWEST_PRIORITY = -(2**31)  # below what anybody can set
@@ -19,13 +20,17 @@ ANNOUNCER_LOCK = 7_305_113
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A job that may be announced; the ids of its owners are there for fairness."""
+    """A job that may be announced; the ids of its owners are there for fairness.
+
+    `outstanding`: how many other jobs of its dataset are out with workers.
+    """
 
     job_id: UUID
     tenant_id: UUID
     dataset_id: UUID
     priority: int
     large: bool
+    outstanding: int = 0
 
 
 class AnnouncingRepository:
@@ -91,13 +96,22 @@ class AnnouncingRepository:
         await self._session.flush()
         return reaped
 
-    async def due(self, *, large: bool, announced_before: timedelta, limit: int) -> list[Due]:
+    async def due(
+        self,
+        *,
+        large: bool,
+        announced_before: timedelta,
+        limit: int,
+        only_removals: bool = False,
+    ) -> list[Due]:
         """The jobs of one queue that were not announced lately: at most `limit` a tenant.
 
-        A lateral join reads the head of every dataset's queue only, so the cost follows the number
-        of datasets that have work, not the length of the backlog.
+        Sorted by priority, then by turn: the head of every dataset comes before the second job of
+        any, and what a dataset has out with workers counts as turns that it has had. A lateral
+        join reads the heads only, so the cost follows the number of datasets that have work, not
+        the length of the backlog. `only_removals`: indexing is held back as by a pause.
         """
-        held = and_(Dataset.paused_at.is_not(None), Dataset.deleted_at.is_(None))
+        held = or_(paused(), literal(only_removals))
         head = (
             select(Job.id, Job.tenant_id, Job.priority, Job.large, Job.run_after)
             .where(
@@ -118,41 +132,43 @@ class AnnouncingRepository:
             .limit(limit)
             .lateral("head")
         )
-        place = func.row_number().over(
-            partition_by=head.c.tenant_id,
+        out = _out(announced_before).subquery("out")
+        with_work = _datasets_with_work()
+        outstanding = func.coalesce(out.c.jobs, 0)
+        turn = outstanding + func.row_number().over(
+            partition_by=Dataset.id,
             order_by=(head.c.priority.desc(), head.c.run_after, head.c.id),
         )
-        ranked = (
-            select(
-                head.c.id.label("job_id"),
-                head.c.tenant_id,
-                Dataset.id.label("dataset_id"),
-                head.c.priority,
-                head.c.large,
-                head.c.run_after,
-                place.label("place"),
-            )
-            .select_from(Dataset)
+        turns = (
+            select(head, Dataset.id.label("dataset_id"), turn.label("turn"))
+            .add_columns(outstanding.label("outstanding"))
+            .select_from(with_work)
+            .join(Dataset, Dataset.id == with_work.c.dataset_id)
+            .join(Tenant, Tenant.id == Dataset.tenant_id)
             .join(head, true())
+            .outerjoin(out, out.c.dataset_id == Dataset.id)
             .where(Dataset.purged_at.is_(None))
-            .subquery()
+            .subquery("turns")
         )
-        row = ranked.c
+        order = (turns.c.priority.desc(), turns.c.turn, turns.c.run_after, turns.c.id)
+        place = func.row_number().over(partition_by=turns.c.tenant_id, order_by=order)
+        row = select(turns, place.label("place")).subquery("placed").c
         rows = await self._session.execute(
-            select(row.job_id, row.tenant_id, row.dataset_id, row.priority, row.large)
+            select(row.id, row.tenant_id, row.dataset_id, row.priority, row.large, row.outstanding)
             .where(row.place <= limit)
-            .order_by(row.priority.desc(), row.run_after, row.job_id)
+            .order_by(row.priority.desc(), row.turn, row.run_after, row.id)
         )
         return [Due(*row) for row in rows]
 
-    async def at_work(self) -> dict[UUID, int]:
-        """How many jobs each tenant has in the hands of workers now."""
+    async def outstanding(self, announced_before: timedelta) -> dict[UUID, int]:
+        """How many jobs of each tenant workers hold, or are about to be handed."""
+        out = _out(announced_before).subquery("out")
         rows = await self._session.execute(
-            select(Job.tenant_id, func.count())
-            .where(Job.status == Status.PROCESSING)
-            .group_by(Job.tenant_id)
+            select(Dataset.tenant_id, func.sum(out.c.jobs))
+            .join(out, out.c.dataset_id == Dataset.id)
+            .group_by(Dataset.tenant_id)
         )
-        return {row[0]: row[1] for row in rows}
+        return {row[0]: int(row[1]) for row in rows}
 
     async def mark(self, job_ids: list[UUID]) -> None:
         """Note that these are being announced now."""
@@ -188,3 +204,40 @@ class AnnouncingRepository:
             "processing": counts.get(Status.PROCESSING, 0.0),
             "oldest_due_seconds": float(oldest or 0),
         }
+
+
+def _out(announced_before: timedelta) -> Select[tuple[UUID, int]]:
+    """Jobs in the hands of workers, or announced and not yet claimed, by dataset.
+
+    Both parts have an index of their own; neither grows with the backlog.
+    """
+    claimed = select(Job.dataset_id).where(Job.status == Status.PROCESSING)
+    announced = select(Job.dataset_id).where(
+        Job.status == Status.QUEUED, Job.announced_at >= func.now() - announced_before
+    )
+    both = claimed.union_all(announced).subquery("both")
+    return select(both.c.dataset_id, func.count().label("jobs")).group_by(both.c.dataset_id)
+
+
+def _datasets_with_work() -> CTE:
+    """The datasets that have a queued job: a walk from one to the next along the index.
+
+    `SELECT DISTINCT` would read the whole backlog, and a join with all datasets would probe every
+    one that ever was.
+    """
+    first = (
+        select(Job.dataset_id)
+        .where(Job.status == Status.QUEUED)
+        .order_by(Job.dataset_id)
+        .limit(1)
+        .subquery()
+    )
+    walk = select(first.c.dataset_id).cte("with_work", recursive=True)
+    after = (
+        select(Job.dataset_id)
+        .where(Job.status == Status.QUEUED, Job.dataset_id > walk.c.dataset_id)
+        .order_by(Job.dataset_id)
+        .limit(1)
+        .lateral("after")
+    )
+    return walk.union_all(select(after.c.dataset_id).select_from(walk).join(after, true()))

@@ -4,6 +4,7 @@ Every write after the claim carries its fence. Zero rows updated means that some
 job, or that it was cancelled: `FenceRaised`, and the whole transaction goes.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -14,8 +15,20 @@ from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.errors import FenceRaised
-from db.models import Attempt, Document, Event, Job, Outcome, Status, Usage, WaitingFor
+from db.models import (
+    Attempt,
+    Dataset,
+    Document,
+    Event,
+    Job,
+    Outcome,
+    Status,
+    Tenant,
+    Usage,
+    WaitingFor,
+)
 from db.repositories.changes import ring
+from db.repositories.pauses import held_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,9 @@ class JobRepository:
                     Job.status == Status.QUEUED,
                     Job.run_after <= func.now(),
                     Document.id == Job.document_id,
+                    Dataset.id == Job.dataset_id,
+                    Tenant.id == Job.tenant_id,
+                    ~held_back(),  # announced before the pause
                 )
                 .values(
                     status=Status.PROCESSING,
@@ -120,6 +136,16 @@ class JobRepository:
             select(Job.id).where(
                 tuple_(Job.id, Job.fence).in_(claims.items()), Job.status == Status.PROCESSING
             )
+        )
+        return set(rows)
+
+    async def paused(self, job_ids: Collection[UUID]) -> set[UUID]:
+        """Which of these jobs a pause should end for now."""
+        rows = await self._session.scalars(
+            select(Job.id)
+            .join(Dataset, Dataset.id == Job.dataset_id)
+            .join(Tenant, Tenant.id == Job.tenant_id)
+            .where(Job.id.in_(job_ids), held_back())
         )
         return set(rows)
 

@@ -115,6 +115,19 @@ class Embedder:
             raise EmbedderAnswerInvalid("The embedding endpoint gave no dimensions.")
         return self._dimensions
 
+    async def canary(self) -> None:
+        """One word, to see whether the endpoint works at all.
+
+        Raises an `EmbedderError` if it does not.
+        """
+        try:
+            await self._call([CANARY])
+        except _Refused as refused:
+            raise EmbedderMisconfigured(
+                f"The embedding endpoint refuses every input ({refused.error.status_code}): "
+                "check its model and its settings."
+            ) from refused
+
     def _batches(self, texts: list[str]) -> list[range]:
         batches: list[range] = []
         filling = Filling(self.model)

@@ -20,6 +20,7 @@ class EmbedderUnavailable(EmbedderError):
 
 class EmbedderRateLimited(EmbedderError):
     code = "embedder_rate_limited"
+    is_away = False
 
 
 class EmbedderAnswerInvalid(EmbedderError):

@@ -30,7 +30,7 @@ async def test_a_job_that_was_announced_lately_is_left_alone(
     async with sessions.begin() as session:
         await AnnouncingRepository(session).mark([first.job_id])
 
-    assert await due(sessions) == [second]
+    assert [job.job_id for job in await due(sessions)] == [second.job_id]
 
 
 async def test_a_job_that_nobody_claimed_is_announced_again_after_a_while(

@@ -16,7 +16,12 @@ from db.models import Dataset, Job, Status
 from db.repositories.commands import CommandRepository
 from db.repositories.jobs import AttemptTally, JobRepository
 from pipeline.broker import Doorbell, create_broker
-from pipeline.queue import PROCESS_DOCUMENT, PROCESS_LARGE_DOCUMENT, Task
+from pipeline.queue import (
+    PROCESS_DOCUMENT,
+    PROCESS_LARGE_DOCUMENT,
+    PROCESS_NEXT_DOCUMENT,
+    Task,
+)
 from poller.announcer import LOST_AFTER, Announcer
 from support.catalog import Home, apply, job_of, make_home
 
@@ -57,14 +62,25 @@ def make_announcer(sessions: Sessions, broker: RedisBroker) -> MakeAnnouncer:
     return make
 
 
-async def waiting(redis: Redis, task: Task = PROCESS_DOCUMENT) -> int:
-    return int(await redis.llen(f"{NAMESPACE}:{task.queue_name}"))
+BOTH_LANES = (PROCESS_NEXT_DOCUMENT, PROCESS_DOCUMENT)
 
 
-async def answer(redis: Redis, task: Task = PROCESS_DOCUMENT) -> UUID:
-    """Take the oldest message from the queue, as a worker does; the job that it names."""
-    queue = f"{NAMESPACE}:{task.queue_name}"
-    message_id = await redis.lpop(queue)
+async def waiting(redis: Redis, *tasks: Task) -> int:
+    """How many messages wait in these lanes; by default in those for ordinary files."""
+    lengths = [
+        int(await redis.llen(f"{NAMESPACE}:{task.queue_name}")) for task in tasks or BOTH_LANES
+    ]
+    return sum(lengths)
+
+
+async def answer(redis: Redis, *tasks: Task) -> UUID:
+    """Take the oldest message of the first lane that has one, as a worker does; its job."""
+    message_id: object = None
+    for task in tasks or BOTH_LANES:
+        queue = f"{NAMESPACE}:{task.queue_name}"
+        message_id = await redis.lpop(queue)
+        if message_id is not None:
+            break
     assert isinstance(message_id, bytes), "nobody rang"
     encoded = await redis.hget(f"{queue}.msgs", message_id)
     assert encoded is not None
@@ -122,12 +138,12 @@ async def test_no_more_messages_wait_in_redis_than_the_window_has_room_for(
     announcer = make_announcer(window=3)
 
     first, second = await announcer.tick(), await announcer.tick()
-    filled = await waiting(redis)
-    await answer(redis)
+    filled = await waiting(redis, PROCESS_DOCUMENT)
+    await answer(redis, PROCESS_DOCUMENT)
     third = await announcer.tick()
 
-    assert (first, second, third) == (3, 0, 1)
-    assert (filled, await waiting(redis)) == (3, 3)
+    assert (first, second, third) == (4, 0, 1)  # one stands in the lane of the next
+    assert (filled, await waiting(redis, PROCESS_DOCUMENT)) == (3, 3)
 
 
 async def test_a_long_backlog_passes_through_a_small_window_once_and_whole(
@@ -281,21 +297,44 @@ async def test_a_large_file_goes_to_a_queue_and_a_window_of_its_own(
 
     await announcer.tick()
 
-    assert await waiting(redis) == 2
+    assert await waiting(redis, PROCESS_DOCUMENT) == 2
     assert await waiting(redis, PROCESS_LARGE_DOCUMENT) == 1
     assert await answer(redis, PROCESS_LARGE_DOCUMENT) == jobs[-1]
 
 
-async def test_a_tenant_with_one_file_does_not_wait_behind_one_with_many(
-    sessions: Sessions, home: Home, make_announcer: MakeAnnouncer, redis: Redis
+@pytest.mark.parametrize("same_tenant", [True, False])
+async def test_one_file_does_not_wait_behind_the_many_of_another_dataset(
+    sessions: Sessions,
+    home: Home,
+    make_announcer: MakeAnnouncer,
+    redis: Redis,
+    same_tenant: bool,
 ) -> None:
+    """Field: one big tenant starves the rest."""
     await make_jobs(sessions, home, 60)
-    other = await make_home(sessions)
+    announcer = make_announcer(window=4)
+    while await announcer.tick():
+        pass
+    await answer(redis, PROCESS_NEXT_DOCUMENT)
+    other = await make_home(sessions, tenant_id=home.tenant_id if same_tenant else None)
     [lone] = await make_jobs(sessions, other)
 
-    await make_announcer(window=4).tick()
+    await announcer.tick()
 
-    assert lone in [await answer(redis) for _ in range(4)]
+    assert await answer(redis, PROCESS_NEXT_DOCUMENT) == lone
+
+
+async def test_a_dataset_has_one_job_at_a_time_in_the_lane_of_the_next(
+    sessions: Sessions, home: Home, make_announcer: MakeAnnouncer, redis: Redis
+) -> None:
+    await make_jobs(sessions, home, 5)
+    announcer = make_announcer()
+
+    await announcer.tick()
+    await announcer.tick()
+
+    assert await waiting(redis, PROCESS_NEXT_DOCUMENT) == 1
+    assert await waiting(redis, PROCESS_DOCUMENT) == 4
 
 
 async def test_two_announcers_that_look_at_once_ring_once_for_each_job(
