@@ -15,11 +15,13 @@ async def process(job_id: str) -> None:
 
 
 def declare(broker: RedisBroker) -> None:
-    """One actor a queue, all alike: a queue exists to be served by a deployment of its own."""
+    """One actor a queue, all alike. A queue is a lane: no lane takes more threads of a process than
+    it prefetches, and each may be served by a deployment of its own."""
     for task in ALL_TASKS:
         dramatiq.actor(
             broker=broker,
             actor_name=task.actor_name,
             queue_name=task.queue_name,
+            priority=task.priority,
             max_retries=0,  # Postgres decides on retries; see pipeline/verdict.py
         )(process)

@@ -1,8 +1,10 @@
-"""The worker process: `dramatiq worker.main --processes 1 --threads 4`.
+"""The worker process: `dramatiq_queue_prefetch=4 dramatiq worker.main --processes 1 --threads 9`.
 
-Scale by replicas, or by `--processes`; `-Q documents` or `-Q documents-large` serves one queue
-only. The environment variable `dramatiq_queue_prefetch` should equal the number of threads, so
-that no message waits behind a long one while another worker is idle.
+There are three lanes, each a queue: ordinary files, large ones, and the next file of whoever has
+nothing at work. A process holds at most `dramatiq_queue_prefetch` messages of each, so with one
+thread more than twice as many a thread is always free for the third lane, and no message waits
+behind a long one while another worker is idle. Scale by replicas, or by `--processes`;
+`-Q documents-large` serves one lane only.
 """
 
 import dramatiq

@@ -47,6 +47,9 @@ async def before_work(board: SwitchBoard) -> None:
 def refuse_if_switched(board: SwitchBoard, request: EmbeddingRequest) -> None:
     if board.switches.base64_rejected and request.encoding_format == "base64":
         raise InvalidRequest("base64 encoding is not currently supported", param="encoding_format")
+    poison = board.switches.poison
+    if poison and any(poison in text for text in request.texts):
+        raise ServerFailed("The server had an error while processing your request.")
     if board.switches.inputs_refused:
         raise InvalidRequest("This model does not support embeddings.")
 

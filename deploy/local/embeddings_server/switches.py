@@ -49,6 +49,7 @@ class Switches(BaseModel):
     faults_left: int | None = Field(default=None, ge=0)
     quota_exhausted: bool = False
     base64_rejected: bool = False
+    poison: str = Field(default="", description="500 to every request with an input that has it")
     inputs_refused: bool = False  # 400 to everything, as a server set up wrongly does
     down: bool = Field(default=False, description="503 to everything but /_switches")
     inputs_max: int = Field(default=INPUTS_MAX, ge=1)

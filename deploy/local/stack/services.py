@@ -13,8 +13,10 @@ from .probes import answers_http
 
 BACKENDS = ("postgres", "valkey", "milvus", "objects", "cloudflare", "embeddings")
 LOCAL_TENANT = "local"
-WORKER_THREADS = 4
-WORKER_PREFETCH = 4  # as many as its threads: a message taken early is one that no other worker has
+# So many jobs of each lane at once: a process holds no more messages of a queue than it prefetches.
+WORKER_PREFETCH = 4
+# One more than ordinary and large files can take together: it is free for whoever comes next.
+WORKER_THREADS = 2 * WORKER_PREFETCH + 1
 # How long an idle worker sleeps at most between two looks at the queue: it is part of every wait.
 IDLE_POLL_MILLISECONDS = 200
 WORKER_GRACE_SECONDS = 30.0  # a job in flight may finish; a longer one is released by its lease

@@ -16,7 +16,7 @@ import structlog
 
 from pipeline.embed.answers import Vector
 from pipeline.embed.client import EmbeddedEach, Embedder
-from pipeline.embed.errors import EmbeddingInputRejected
+from pipeline.embed.errors import EmbeddingInputFailed, EmbeddingInputRejected
 from pipeline.embed.filling import Filling, Size, size_of
 from pipeline.embed.splitting import split_tokens
 from pipeline.embed.tokens import count_tokens
@@ -105,9 +105,9 @@ class Batcher:
     async def embed(self, job: object, texts: Sequence[str]) -> EmbeddedShare:
         """The vectors of `texts` in order, in calls shared with other jobs.
 
-        Raises `EmbeddingInputRejected` with the index in `texts` if one of them is to blame, an
-        `EmbedderError` if a call that carried some of them failed. Cancelling drops what has not
-        left yet and the rest when it returns.
+        Raises `EmbeddingInputRejected` or `EmbeddingInputFailed` with the index in `texts` of the
+        one that is to blame, an `EmbedderError` if a call that carried some of them failed.
+        Cancelling drops what has not left yet and the rest when it returns.
         """
         if not texts:
             return EmbeddedShare([], 0, tokens_reported=True)
@@ -172,7 +172,12 @@ class Batcher:
             for waiting in batch:
                 waiting.share.fail(error)
             return
-        for waiting, vector, cost in zip(batch, result.vectors, tokens, strict=True):
+        for place, (waiting, vector, cost) in enumerate(
+            zip(batch, result.vectors, tokens, strict=True)
+        ):
+            if place in result.failed:
+                waiting.share.fail(EmbeddingInputFailed(waiting.index))
+                continue
             _deliver(waiting, vector, cost, reported=result.tokens_reported)
 
     async def _split(self, batch: list[_Waiting], result: EmbeddedEach) -> list[int]:

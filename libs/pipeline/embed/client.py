@@ -1,8 +1,9 @@
 """The embedder: texts in, checked vectors out, one OpenAI-compatible endpoint behind it.
 
-It never waits and never tries again after a failure of the endpoint: pacing and retries belong to
-the job, which can be cancelled, seen and resumed. It does work around what no waiting mends: a
-batch that is too large is halved, one bad input is singled out, base64 is given up.
+It never waits for an endpoint that is away: pacing and retries belong to the job, which can be
+cancelled, seen and resumed. It does work around what no waiting mends: a batch that is too large is
+halved, one bad input is singled out, base64 is given up. An endpoint that fails with a batch and
+answers a plain word at the same time is taken to fail over one of the inputs.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from pipeline.embed import refusals
 from pipeline.embed.answers import Vector, tokens_of, vectors_of
 from pipeline.embed.errors import (
     EmbedderAnswerInvalid,
+    EmbedderError,
     EmbedderMisconfigured,
     EmbedderUnavailable,
     EmbeddingInputRejected,
@@ -30,6 +32,8 @@ from pipeline.embed.tokens import count_tokens
 log = structlog.get_logger()
 
 CONNECT_SECONDS = 5.0
+# So often an input fails alone, while a plain word is answered, before it is blamed.
+BLAMED_AFTER = 3
 CANARY = "test"  # one token everywhere, and no prefix: whoever refuses it refuses everything
 
 
@@ -38,12 +42,14 @@ class EmbeddedEach:
     """Vectors in the order of the texts, None for one that is empty or refused; tokens as the
     endpoint counts them.
 
+    `failed`: the indices of inputs over which the endpoint breaks down rather than refuses.
     `tokens_reported` is False where the endpoint told no usage and cl100k tokens were counted.
     """
 
     vectors: list[Vector | None]
     tokens: int = 0
     tokens_reported: bool = True
+    failed: set[int] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -51,6 +57,8 @@ class _Work:
     """One call of `embed_each`: the texts as sent, what came back, whether a canary has passed."""
 
     texts: list[str]
+    singles_out: bool = True  # whether to look for the one input over which the endpoint fails
+    failures: dict[int, int] = field(default_factory=dict)  # of inputs that were sent alone
     result: EmbeddedEach = field(init=False)
     canary_passed: bool = False
 
@@ -99,7 +107,7 @@ class Embedder:
     async def embed_query(self, text: str) -> Vector:
         """Raises `EmbeddingInputRejected` too: there is no answer without this vector."""
         query = encodable(self.model.query_prefix + text)
-        work = _Work([query])
+        work = _Work([query], singles_out=False)
         if query:
             await self._embed(work, range(1))
         vector = work.result.vectors[0]
@@ -150,6 +158,11 @@ class Embedder:
         except _Refused as refused:
             await self._halve(work, indices, refused)
             return
+        except EmbedderUnavailable as error:
+            if error.status is None or not work.singles_out or not await self._works():
+                raise
+            await self._single_out(work, indices)
+            return
         for index, vector in zip(indices, vectors, strict=True):
             work.result.vectors[index] = vector
         if tokens is None:
@@ -161,7 +174,7 @@ class Embedder:
 
     async def _halve(self, work: _Work, indices: list[int], refused: "_Refused") -> None:
         if len(indices) == 1:
-            await self._canary(work, refused)
+            await self._canary(work)
             log.info("embedding.input_rejected", status=refused.error.status_code)
             return
         log.info("embedding.batch_halved", inputs=len(indices), status=refused.error.status_code)
@@ -169,18 +182,34 @@ class Embedder:
         await self._embed(work, range(indices[0], middle))
         await self._embed(work, range(middle, indices[-1] + 1))
 
-    async def _canary(self, work: _Work, refused: "_Refused") -> None:
-        """Blame the setting rather than the text if the endpoint refuses a plain word too."""
-        if work.canary_passed:
+    async def _single_out(self, work: _Work, indices: list[int]) -> None:
+        """The endpoint works, and fails with these: go on until one of them stands alone."""
+        if len(indices) > 1:
+            log.info("embedding.batch_failed", inputs=len(indices))
+            middle = indices[len(indices) // 2]
+            await self._embed(work, range(indices[0], middle))
+            await self._embed(work, range(middle, indices[-1] + 1))
             return
+        [index] = indices
+        work.failures[index] = work.failures.get(index, 0) + 1
+        if work.failures[index] == BLAMED_AFTER:
+            log.warning("embedding.input_failed", failures=BLAMED_AFTER)
+            work.result.failed.add(index)
+            return
+        await self._embed(work, range(index, index + 1))
+
+    async def _works(self) -> bool:
         try:
-            await self._call([CANARY])
-        except _Refused as error:
-            raise EmbedderMisconfigured(
-                f"The embedding endpoint refuses every input ({refused.error.status_code}): "
-                "check its model and its settings."
-            ) from error
-        work.canary_passed = True
+            await self.canary()
+        except EmbedderError:
+            return False
+        return True
+
+    async def _canary(self, work: _Work) -> None:
+        """Blame the setting rather than the text if the endpoint refuses a plain word too."""
+        if not work.canary_passed:
+            await self.canary()
+            work.canary_passed = True
 
     async def _call(self, texts: list[str]) -> tuple[list[Vector], int | None]:
         try:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from pipeline.errors import Dependency, DependencyError, PermanentError
+from pipeline.errors import Dependency, DependencyError, DocumentError, PermanentError
 
 
 class EmbedderError(DependencyError):
@@ -15,7 +15,13 @@ class EmbedderError(DependencyError):
 
 
 class EmbedderUnavailable(EmbedderError):
-    """Unreachable, too slow, or answering 5xx."""
+    """Unreachable, too slow, or answering 5xx; `status` is set for the last."""
+
+    def __init__(
+        self, message: str, *, retry_after: timedelta | None = None, status: int | None = None
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.status = status
 
 
 class EmbedderRateLimited(EmbedderError):
@@ -48,4 +54,16 @@ class EmbeddingInputRejected(PermanentError):
 
     def __init__(self, index: int) -> None:
         super().__init__(f"The embedding endpoint refuses the text with index {index}.")
+        self.index = index
+
+
+class EmbeddingInputFailed(DocumentError):
+    """The endpoint works, and answers 5xx whenever this input is in the request."""
+
+    code = "embedding_input_failed"
+
+    def __init__(self, index: int) -> None:
+        super().__init__(
+            f"The embedding endpoint fails with the text with index {index}, and with no other."
+        )
         self.index = index

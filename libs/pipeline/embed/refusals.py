@@ -66,7 +66,9 @@ def _for_status(error: openai.APIStatusError) -> EmbedderError:
         )
     if status >= 500 or status in {408, 409}:
         return EmbedderUnavailable(
-            f"The embedding endpoint answered {status}.", retry_after=retry_after_of(error)
+            f"The embedding endpoint answered {status}.",
+            retry_after=retry_after_of(error),
+            status=status,
         )
     return EmbedderMisconfigured(
         f"The embedding endpoint refuses the request ({status}): check its URL, key and model."

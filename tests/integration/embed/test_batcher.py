@@ -9,7 +9,12 @@ from pydantic import SecretStr
 
 from pipeline.embed.batcher import HOLD, Batcher
 from pipeline.embed.client import Embedder
-from pipeline.embed.errors import EmbedderRateLimited, EmbeddingInputRejected
+from pipeline.embed.errors import (
+    EmbedderRateLimited,
+    EmbedderUnavailable,
+    EmbeddingInputFailed,
+    EmbeddingInputRejected,
+)
 from pipeline.embed.model import EmbeddingModel
 from support.embeddings import KEY, EmbeddingsServer, embeddings_server
 
@@ -142,6 +147,37 @@ async def test_a_refused_text_fails_its_owner_only(
     assert not isinstance(good, BaseException)
     assert not isinstance(other, BaseException)
     assert len(good.vectors) == len(other.vectors) == 3
+
+
+async def test_a_text_over_which_the_endpoint_breaks_down_fails_its_owner_only(
+    server: EmbeddingsServer, batcher: Batcher
+) -> None:
+    await server.switch(poison="venom")
+
+    good, bad, other = await asyncio.gather(
+        batcher.embed("good", texts_of("good", 4)),
+        batcher.embed("bad", ["fine", "a drop of venom", "fine too"]),
+        batcher.embed("other", texts_of("other", 3)),
+        return_exceptions=True,
+    )
+
+    assert isinstance(bad, EmbeddingInputFailed)
+    assert bad.index == 1
+    assert not isinstance(good, BaseException)
+    assert not isinstance(other, BaseException)
+    assert (len(good.vectors), len(other.vectors)) == (4, 3)
+
+
+async def test_an_endpoint_that_breaks_down_over_everything_blames_no_text(
+    server: EmbeddingsServer, batcher: Batcher
+) -> None:
+    await server.switch(server_error_share=1)
+    before = (await server.counters())["requests"]
+
+    with pytest.raises(EmbedderUnavailable):
+        await batcher.embed("a", texts_of("a", 8))
+
+    assert (await server.counters())["requests"] - before == 2  # the batch, and a plain word
 
 
 async def test_a_failed_call_fails_all_that_it_carried_and_nothing_after(

@@ -15,13 +15,24 @@ from sqlalchemy import func, select, text, update
 
 from db.engine import Sessions
 from db.models import Attempt as AttemptRow
-from db.models import Breaker, Event, Job, Outcome, Status, Usage, WaitingFor
+from db.models import (
+    Breaker,
+    Dataset,
+    Event,
+    Job,
+    Outcome,
+    Status,
+    Tenant,
+    Usage,
+    WaitingFor,
+)
 from db.repositories.announcing import AnnouncingRepository
 from db.repositories.commands import CommandRepository
 from db.repositories.documents import Built, DocumentRepository
 from db.repositories.jobs import JobRepository
 from integration.pipeline.conftest import Outage
 from pipeline.attempt import Attempt
+from pipeline.embed.errors import EmbedderRateLimited
 from pipeline.errors import (
     Dependency,
     DependencyError,
@@ -54,8 +65,12 @@ pytestmark = pytest.mark.usefixtures("quick_leases")
 
 @pytest.fixture
 def make_runner(sessions: Sessions, keeper: LeaseKeeper) -> MakeRunner:
-    def make(process: Process, *, policy: Policy = POLICY) -> Runner:
+    def make(process: Process, *, policy: Policy = POLICY, away: bool = True) -> Runner:
+        async def is_away(_: Dependency) -> bool:
+            return away
+
         return Runner(
+            is_away=is_away,
             sessions=sessions,
             keeper=keeper,
             policy=policy,
@@ -307,6 +322,48 @@ async def test_a_dependency_that_is_down_gives_the_try_back_and_opens_its_breake
     assert await outcomes_of(sessions, job_id) == [Outcome.WAITING]
     [breaker] = await breakers(sessions)
     assert (breaker.dependency, breaker.error_code) == ("embedder", "dependency_unavailable")
+
+
+async def test_a_document_that_alone_provokes_errors_opens_no_breaker(
+    sessions: Sessions, job_id: UUID, make_runner: MakeRunner
+) -> None:
+    error = DependencyError("It answered 500.", dependency=Dependency.EMBEDDER)
+
+    await make_runner(failing(error), away=False).run(job_id)
+
+    job = await job_of(sessions, job_id)
+    assert (job.waiting_for, job.dependency, job.tries) == (WaitingFor.DEPENDENCY, "embedder", 0)
+    assert await breakers(sessions) == []
+
+
+async def test_a_dependency_that_asks_to_slow_down_is_not_away(
+    sessions: Sessions, job_id: UUID, make_runner: MakeRunner
+) -> None:
+    error = EmbedderRateLimited("Too many requests.", retry_after=MINUTE)
+
+    await make_runner(failing(error)).run(job_id)
+
+    assert (await job_of(sessions, job_id)).waiting_for == WaitingFor.DEPENDENCY
+    assert await breakers(sessions) == []
+
+
+@pytest.mark.parametrize("everything", [True, False])
+async def test_a_pause_ends_the_attempt_and_costs_no_try(
+    sessions: Sessions, home: Home, job_id: UUID, make_runner: MakeRunner, everything: bool
+) -> None:
+    process = Endless()
+    runner = make_runner(process)
+    attempt = await begun(runner, job_id, process)
+
+    async with sessions.begin() as session:
+        paused = update(Tenant if everything else Dataset)
+        await session.execute(paused.values(paused_at=func.now()))
+    await soon(attempt)
+    await runner.run(job_id)  # announced before the pause
+
+    job = await job_of(sessions, job_id)
+    assert (job.status, job.tries, job.lapses) == (Status.QUEUED, 0, 0)
+    assert await outcomes_of(sessions, job_id) == [Outcome.RELEASED]
 
 
 async def test_what_the_dependency_asks_for_is_waited_for(
