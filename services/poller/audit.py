@@ -18,10 +18,10 @@ from db.engine import Sessions
 from db.repositories.auditing import AuditRepository, Known
 from db.repositories.changes import Change, ChangeRepository
 from pipeline.errors import DependencyError
+from pipeline.events import ForeignEvent, split_key
 from pipeline.store.objects import ListedObject, ObjectStore
 from pipeline.store.rows import StoredGeneration
 from pipeline.store.vectors import VectorStore
-from poller.events import ForeignEvent, split_key
 
 log = structlog.get_logger(__name__)
 

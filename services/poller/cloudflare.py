@@ -4,9 +4,6 @@ No rules of ours live here. Source of the format: Cloudflare's documentation of 
 the request and answer types of its official Python client.
 """
 
-import base64
-import binascii
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -47,23 +44,6 @@ class Message:
     sent_at: datetime
     metadata: dict[str, Any]
     body: str
-
-    def decoded(self) -> dict[str, Any]:
-        """The body as a JSON object.
-
-        JSON bodies come as base64, says the documentation; its own example shows plain text, so
-        both are read. Base64 of an object begins with `ey`, never with a brace.
-
-        Raises:
-            ValueError: it is neither.
-        """
-        try:
-            value = json.loads(base64.b64decode(self.body, validate=True))
-        except (binascii.Error, ValueError):
-            value = json.loads(self.body)
-        if not isinstance(value, dict):
-            raise ValueError("the body is not a JSON object")
-        return value
 
 
 @dataclass(frozen=True, slots=True)

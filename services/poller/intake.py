@@ -20,6 +20,7 @@ from db.engine import Sessions
 from db.errors import is_away
 from db.repositories.changes import Change, ChangeRepository
 from db.repositories.intake import IntakeRepository, Unreadable
+from pipeline.events import ForeignEvent, read_message
 from poller.cloudflare import (
     CloudflareQueue,
     Message,
@@ -27,7 +28,6 @@ from poller.cloudflare import (
     QueueMisconfigured,
     QueuePaused,
 )
-from poller.events import ForeignEvent, read_event
 from poller.listener import sleep
 
 log = structlog.get_logger(__name__)
@@ -219,11 +219,9 @@ class Intake:
         unreadable: list[Unreadable] = []
         for message in messages:
             try:
-                change = read_event(message.decoded(), bucket=self._source.bucket)
+                change = read_message(message.body, bucket=self._source.bucket)
             except ForeignEvent as error:
                 unreadable.append(self._unreadable(message, str(error)))
-            except (ValueError, RecursionError):
-                unreadable.append(self._unreadable(message, "undecodable"))
             else:
                 changes.append(change)
                 origin[change.object_key] = message

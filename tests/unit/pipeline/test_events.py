@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from poller.events import ForeignEvent, read_event
+from pipeline.events import ForeignEvent, read_event
 
 DATASET = uuid4()
 

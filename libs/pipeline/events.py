@@ -1,9 +1,14 @@
 """R2's event notifications: what one says, and whether it is about a document of ours.
 
+They are read here by the intake, and once more by the API when a person has one replayed.
+
 The format is Cloudflare's: account, action, bucket, object (key, size, eTag), eventTime. Keys are
 plain text; unquoting one would turn `a+b.pdf` into another object's name.
 """
 
+import base64
+import binascii
+import json
 import unicodedata
 from datetime import datetime
 from typing import Any
@@ -18,6 +23,38 @@ OBJECT_BYTES_MAX = 5 * 1024**4  # R2 stores no larger object
 
 class ForeignEvent(ValueError):
     """A message that can make no job; its text is the reason kept with it in quarantine."""
+
+
+def decoded(body: str) -> dict[str, Any]:
+    """The body of a queue's message as a JSON object.
+
+    JSON bodies come as base64, says Cloudflare's documentation; its own example shows plain text,
+    so both are read. Base64 of an object begins with `ey`, never with a brace.
+
+    Raises:
+        ValueError: it is neither.
+        RecursionError: it is nested too deeply to be read.
+    """
+    try:
+        value = json.loads(base64.b64decode(body, validate=True))
+    except (binascii.Error, ValueError):
+        value = json.loads(body)
+    if not isinstance(value, dict):
+        raise ValueError("the body is not a JSON object")
+    return value
+
+
+def read_message(body: str, *, bucket: str) -> Change:
+    """The change that a queue's message announces.
+
+    Raises:
+        ForeignEvent: it can make no job.
+    """
+    try:
+        event = decoded(body)
+    except (ValueError, RecursionError):
+        raise ForeignEvent("undecodable") from None
+    return read_event(event, bucket=bucket)
 
 
 def read_event(body: dict[str, Any], *, bucket: str) -> Change:
