@@ -1,0 +1,51 @@
+"""No sequence of commands reaches a dead end, an illegal state or a lost update.
+
+Hypothesis draws the commands; every one is carried out by the real repositories on a real
+Postgres. At the end of each example a worker that never fails does all the work that is left, and
+then the index must agree with the bucket.
+"""
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from db.engine import Sessions
+from integration.db.draining import check_agreement, drain
+from integration.db.machine import Machine
+
+# Those that make the others meet come more often.
+OFTEN = ("upload", "event", "claim", "step", "time_passes")
+SOMETIMES = ("say_complete", "delete_document", "cancel", "retry", "fail", "lapse", "upkeep")
+SELDOM = (
+    *("vanish", "audit", "delete_dataset", "pause", "prioritise", "progress"),
+    *("retry_later", "wait", "hold_removal", "release"),
+)
+COMMANDS = st.tuples(
+    st.sampled_from(OFTEN * 4 + SOMETIMES * 2 + SELDOM),
+    st.sampled_from((0, 0, 0, 0, 1, 2)),  # mostly one document, so that the commands meet
+    st.integers(0, 3),
+)
+
+
+@settings(
+    max_examples=200,
+    deadline=None,
+    derandomize=True,  # the same examples everywhere
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    commands=st.lists(COMMANDS, min_size=8, max_size=30),
+    lost=st.booleans(),
+)
+async def test_whatever_is_asked_in_whatever_order_the_index_agrees_with_the_bucket_in_the_end(
+    sessions: Sessions, commands: list[tuple[str, int, int]], *, lost: bool
+) -> None:
+    """`lost`: events of which a client, a look or a later event has told need not come."""
+    machine = await Machine.make(sessions)
+
+    for command, doc, which in commands:
+        await machine.do(command, doc, which)
+    await drain(machine, events_are_lost=lost)
+
+    await check_agreement(machine)
