@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import CTE, Select, case, func, literal, or_, select, true, update
+from sqlalchemy import CTE, Select, case, func, literal, literal_column, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.fingerprints import error_fingerprint
 from db.models import Dataset, Document, Job, Outcome, Status, Tenant
 from db.repositories.history import end_running_attempt, record_event, take_back
 from db.repositories.pauses import paused
@@ -16,6 +17,11 @@ LOWEST_PRIORITY = -(2**31)  # below what anybody can set
 
 # Any constant will do; it keeps two pollers from announcing at once.
 ANNOUNCER_LOCK = 7_305_113
+
+
+# Written out rather than sent as parameters: only so can a plan that is kept use a partial index.
+IS_QUEUED = Job.status == literal_column("'queued'")
+IS_PROCESSING = Job.status == literal_column("'processing'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,7 @@ class AnnouncingRepository:
                     "The worker died or hung every time it worked on this document. "
                     "Check the file, then retry by hand."
                 )
+                job.error_fingerprint = error_fingerprint(job.error_code, job.stage, job.error)
                 record_event(self._session, job, "job.failed", error_code="attempts_exhausted")
             else:
                 job.status = Status.QUEUED
@@ -112,11 +119,13 @@ class AnnouncingRepository:
         the length of the backlog. `only_removals`: indexing is held back as by a pause.
         """
         held = or_(paused(), literal(only_removals))
+        with_work = _datasets_with_work()
         head = (
             select(Job.id, Job.tenant_id, Job.priority, Job.large, Job.run_after)
             .where(
-                Job.dataset_id == Dataset.id,
-                Job.status == Status.QUEUED,
+                # Of those with work: for all datasets that ever were it would be slow.
+                Job.dataset_id == with_work.c.dataset_id,
+                IS_QUEUED,
                 Job.large.is_(large),
                 # A pause holds back indexing, never a removal. Removals stand at the head, so the
                 # backlog of a paused dataset is not read for them.
@@ -133,7 +142,6 @@ class AnnouncingRepository:
             .lateral("head")
         )
         out = _out(announced_before).subquery("out")
-        with_work = _datasets_with_work()
         outstanding = func.coalesce(out.c.jobs, 0)
         turn = outstanding + func.row_number().over(
             partition_by=Dataset.id,
@@ -211,9 +219,9 @@ def _out(announced_before: timedelta) -> Select[tuple[UUID, int]]:
 
     Both parts have an index of their own; neither grows with the backlog.
     """
-    claimed = select(Job.dataset_id).where(Job.status == Status.PROCESSING)
+    claimed = select(Job.dataset_id).where(IS_PROCESSING)
     announced = select(Job.dataset_id).where(
-        Job.status == Status.QUEUED, Job.announced_at >= func.now() - announced_before
+        IS_QUEUED, Job.announced_at >= func.now() - announced_before
     )
     both = claimed.union_all(announced).subquery("both")
     return select(both.c.dataset_id, func.count().label("jobs")).group_by(both.c.dataset_id)
@@ -225,18 +233,14 @@ def _datasets_with_work() -> CTE:
     `SELECT DISTINCT` would read the whole backlog, and a join with all datasets would probe every
     one that ever was.
     """
-    first = (
-        select(Job.dataset_id)
-        .where(Job.status == Status.QUEUED)
-        .order_by(Job.dataset_id)
-        .limit(1)
-        .subquery()
-    )
+    # In the whole order of that index: others hold the finished jobs too.
+    order = (Job.dataset_id, Job.large, Job.priority.desc(), Job.run_after, Job.id)
+    first = select(Job.dataset_id).where(IS_QUEUED).order_by(*order).limit(1).subquery()
     walk = select(first.c.dataset_id).cte("with_work", recursive=True)
     after = (
         select(Job.dataset_id)
-        .where(Job.status == Status.QUEUED, Job.dataset_id > walk.c.dataset_id)
-        .order_by(Job.dataset_id)
+        .where(IS_QUEUED, Job.dataset_id > walk.c.dataset_id)
+        .order_by(*order)
         .limit(1)
         .lateral("after")
     )

@@ -1,15 +1,45 @@
 """What people ask of jobs and documents: cancel, retry, delete."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.errors import DocumentNotFound, JobConflict, JobNotFound
-from db.models import Document, Job, Outcome, Status
+from db.models import Document, Job, Outcome, Status, WaitingFor
 from db.repositories.changes import UNFINISHED, ring
 from db.repositories.history import end_running_attempt, record_event, take_back
 from db.repositories.tombstones import bury
+
+
+async def cancel_locked(
+    session: AsyncSession, document: Document, job: Job, *, now: datetime
+) -> None:
+    """Stop for good an unfinished job that is no removal; the caller has locked both rows."""
+    if job.status == Status.PROCESSING:
+        await end_running_attempt(session, job, Outcome.CANCELLED)
+    take_back(job)
+    job.status = Status.CANCELLED
+    job.finished_at = now
+    job.error_code, job.error = "cancelled", "The job was cancelled."
+    document.judged_etag = document.etag
+    record_event(session, job, "job.cancelled")
+
+
+def requeue_locked(session: AsyncSession, job: Job, *, now: datetime, due: datetime) -> None:
+    """Queue a failed or cancelled job anew, with all its tries, not before `due`.
+
+    The caller has locked the document and the job, and seen that no other is unfinished.
+    """
+    take_back(job)
+    job.status = Status.QUEUED
+    job.run_after = due
+    if due > now:
+        job.waiting_for = WaitingFor.RETRY
+    job.finished_at = job.error_code = job.error = job.error_fingerprint = None
+    job.progress = 0
+    record_event(session, job, "job.queued", reason="retry")
 
 
 class CommandRepository:
@@ -31,14 +61,27 @@ class CommandRepository:
             raise JobConflict(f"The job is already {job.status}.")
         if document.deleted_at is not None:
             raise JobConflict("The job removes a deleted document; that cannot be cancelled.")
-        await end_running_attempt(self._session, job, Outcome.CANCELLED)
-        take_back(job)
-        job.status = Status.CANCELLED
-        job.finished_at = func.now()
-        job.error_code, job.error = "cancelled", "The job was cancelled."
-        document.judged_etag = document.etag
-        record_event(self._session, job, "job.cancelled")
+        await cancel_locked(self._session, document, job, now=await self._now())
         await self._session.flush()
+
+    async def cancel_document(self, dataset_id: UUID, document_id: UUID) -> UUID:
+        """Cancel the unfinished job of a document; returns its id.
+
+        Raises:
+            DocumentNotFound: the tenant has no such document, or it is deleted.
+            JobConflict: the document has no unfinished job.
+        """
+        document = await self._lock_document(dataset_id, document_id)
+        job = await self._session.scalar(
+            select(Job)
+            .where(Job.document_id == document.id, Job.status.in_(UNFINISHED))
+            .with_for_update(key_share=True)
+        )
+        if job is None:
+            raise JobConflict("The document has no unfinished job.")
+        await cancel_locked(self._session, document, job, now=await self._now())
+        await self._session.flush()
+        return job.id
 
     async def retry(self, job_id: UUID) -> None:
         """Queue a failed or cancelled job anew, with all its tries.
@@ -55,12 +98,8 @@ class CommandRepository:
         )
         if newer is not None:
             raise JobConflict(f"A newer job of the document is unfinished: {newer}.")
-        take_back(job)
-        job.status = Status.QUEUED
-        job.run_after = func.now()
-        job.finished_at = job.error_code = job.error = None
-        job.progress = 0
-        record_event(self._session, job, "job.queued", reason="retry")
+        now = await self._now()
+        requeue_locked(self._session, job, now=now, due=now)
         await self._session.flush()
         await ring(self._session)
 
@@ -70,6 +109,13 @@ class CommandRepository:
         Raises:
             DocumentNotFound: the tenant has no such document, or it is deleted already.
         """
+        document = await self._lock_document(dataset_id, document_id)
+        return await bury(self._session, document)
+
+    async def _now(self) -> datetime:
+        return (await self._session.execute(select(func.now()))).scalar_one()
+
+    async def _lock_document(self, dataset_id: UUID, document_id: UUID) -> Document:
         document = await self._session.scalar(
             select(Document)
             .where(
@@ -83,7 +129,7 @@ class CommandRepository:
         )
         if document is None:
             raise DocumentNotFound(document_id)
-        return await bury(self._session, document)
+        return document
 
     async def _lock(self, job_id: UUID) -> tuple[Document, Job]:
         """Lock a job of the tenant and, before it, its document."""

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from db.errors import DatasetNotFound
-from db.models import Dataset, Document, Job, Status, UploadHint
+from db.models import Dataset, Document, Job, Status, Tenant, UploadHint
 from db.repositories.changes import ring
 
 
@@ -50,7 +50,7 @@ class ChunkingRow:
 
 @dataclass(frozen=True, slots=True)
 class DatasetRow:
-    """A dataset with its counts."""
+    """A dataset with its counts. `paused_at` is its own; `tenant_paused_at` holds it back too."""
 
     id: UUID
     name: str
@@ -58,6 +58,7 @@ class DatasetRow:
     live_space: str
     priority: int
     paused_at: datetime | None
+    tenant_paused_at: datetime | None
     created_at: datetime
     updated_at: datetime
     counts: DatasetCounts = field(default_factory=DatasetCounts)
@@ -240,6 +241,9 @@ class DatasetRepository:
 
     async def _with_counts(self, datasets: Sequence[Dataset]) -> list[DatasetRow]:
         counts = await self._counts([dataset.id for dataset in datasets])
+        tenant_paused_at = await self._session.scalar(
+            select(Tenant.paused_at).where(Tenant.id == self._tenant_id)
+        )
         return [
             DatasetRow(
                 id=dataset.id,
@@ -250,6 +254,7 @@ class DatasetRepository:
                 live_space=dataset.live_space,
                 priority=dataset.priority,
                 paused_at=dataset.paused_at,
+                tenant_paused_at=tenant_paused_at,
                 created_at=dataset.created_at,
                 updated_at=dataset.updated_at,
                 counts=counts[dataset.id],

@@ -12,13 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from db.errors import DocumentNotFound
-from db.models import Dataset, Document, Job, Status
+from db.models import Dataset, Document, Job, Status, Tenant
+from db.repositories.pauses import paused
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentRow:
     """A document and its latest job; no job has been made before anything arrived. `held` while
-    the dataset's pause keeps the job queued."""
+    a pause of the dataset or of the tenant keeps the job queued."""
 
     document: Document
     job: Job | None
@@ -65,8 +66,9 @@ class DocumentViewRepository:
         latest_is_queued = func.coalesce(latest.status == Status.QUEUED, false())
         return (
             # Deleted documents are not visible, so no job here is a removal, which nothing holds.
-            select(Document, latest, and_(latest_is_queued, Dataset.paused_at.is_not(None)))
+            select(Document, latest, and_(latest_is_queued, paused()))
             .join(Dataset, Dataset.id == Document.dataset_id)
+            .join(Tenant, Tenant.id == Document.tenant_id)
             .outerjoin(latest, true())
             .where(
                 Document.dataset_id == dataset_id,

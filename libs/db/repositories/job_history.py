@@ -1,14 +1,16 @@
 """Jobs and their attempts as clients see them: filtered, newest first."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.errors import JobNotFound
-from db.models import Attempt, Dataset, Document, Job, Status
+from db.models import Attempt, Dataset, Document, Job, Status, Tenant
+from db.repositories.pauses import held_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +22,31 @@ class JobFilter:
     document_id: UUID | None = None
     error_code: str | None = None
     stage: str | None = None
+    fingerprint: str | None = None
+    created_before: datetime | None = None
+    created_after: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """What a `Job` must be; nothing if all is left open."""
+        equal = {
+            Job.status: self.status,
+            Job.dataset_id: self.dataset_id,
+            Job.document_id: self.document_id,
+            Job.error_code: self.error_code,
+            Job.stage: self.stage,
+            Job.error_fingerprint: self.fingerprint,
+        }
+        found = [column == value for column, value in equal.items() if value is not None]
+        if self.created_before is not None:
+            found.append(Job.created_at < self.created_before)
+        if self.created_after is not None:
+            found.append(Job.created_at >= self.created_after)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A job and the document that it is about; `held` while its dataset's pause keeps it queued."""
+    """A job and the document that it is about; `held` while a pause keeps it queued."""
 
     job: Job
     file_name: str
@@ -56,19 +78,9 @@ class JobHistoryRepository:
 
     async def page(self, wanted: JobFilter, *, before: UUID | None, limit: int) -> list[JobRow]:
         """The newest jobs first; `before` is the last id of the page before."""
-        query = self._visible().order_by(Job.id.desc()).limit(limit)
+        query = self._visible().where(*wanted.conditions()).order_by(Job.id.desc()).limit(limit)
         if before is not None:
             query = query.where(Job.id < before)
-        if wanted.status is not None:
-            query = query.where(Job.status == wanted.status)
-        if wanted.dataset_id is not None:
-            query = query.where(Job.dataset_id == wanted.dataset_id)
-        if wanted.document_id is not None:
-            query = query.where(Job.document_id == wanted.document_id)
-        if wanted.error_code is not None:
-            query = query.where(Job.error_code == wanted.error_code)
-        if wanted.stage is not None:
-            query = query.where(Job.stage == wanted.stage)
         return [JobRow(*row) for row in await self._session.execute(query)]
 
     async def attempts(self, job_id: UUID, *, before: UUID | None, limit: int) -> list[Attempt]:
@@ -85,6 +97,7 @@ class JobHistoryRepository:
             select(Job, Document.file_name, Document.object_key, _held())
             .join(Document, Document.id == Job.document_id)
             .join(Dataset, Dataset.id == Job.dataset_id)
+            .join(Tenant, Tenant.id == Job.tenant_id)
             .where(Job.tenant_id == self._tenant_id, Dataset.deleted_at.is_(None))
             # A repository's reader sees the rows as they are, not as this session knew them.
             .execution_options(populate_existing=True)
@@ -92,9 +105,5 @@ class JobHistoryRepository:
 
 
 def _held() -> Any:
-    """A pause is the dataset's, not written into its jobs; it holds back indexing, no removal."""
-    return and_(
-        Job.status == Status.QUEUED,
-        Dataset.paused_at.is_not(None),
-        Document.deleted_at.is_(None),
-    )
+    """A pause is the dataset's or the tenant's, not written into their jobs."""
+    return and_(Job.status == Status.QUEUED, held_back())

@@ -15,6 +15,7 @@ from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.errors import FenceRaised
+from db.fingerprints import error_fingerprint
 from db.models import (
     Attempt,
     Dataset,
@@ -215,8 +216,10 @@ class JobRepository:
         await self._fenced(
             claim,
             status=Status.FAILED,
+            stage=tally.stage,
             error_code=code,
             error=message,
+            error_fingerprint=error_fingerprint(code, tally.stage, message),
             finished_at=func.now(),
             **_UNLEASED,
         )

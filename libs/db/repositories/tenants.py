@@ -9,7 +9,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.ids import uuid7
-from db.models import ApiKey, Role, Tenant
+from db.models import ApiKey, Dataset, Job, Role, Status, Tenant
+from db.repositories.changes import UNFINISHED, ring
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,18 @@ class KeyRow:
     prefix: str
     created_at: datetime
     revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TenantRow:
+    """A tenant, and how much of its is there and at work."""
+
+    name: str
+    paused_at: datetime | None
+    created_at: datetime
+    datasets: int
+    queued: int
+    processing: int
 
 
 class TenantRepository:
@@ -57,6 +70,43 @@ class TenantRepository:
         return (
             await self._session.execute(select(Tenant.id).where(Tenant.name == name))
         ).scalar_one()
+
+    async def get(self, tenant_id: UUID) -> TenantRow:
+        """A tenant that a key spoke for, so there is one."""
+        tenant = await self._session.get_one(Tenant, tenant_id, populate_existing=True)
+        datasets = await self._session.scalar(
+            select(func.count())
+            .select_from(Dataset)
+            .where(Dataset.tenant_id == tenant_id, Dataset.deleted_at.is_(None))
+        )
+        rows = await self._session.execute(
+            select(Job.status, func.count())
+            .where(Job.tenant_id == tenant_id, Job.status.in_(UNFINISHED))
+            .group_by(Job.status)
+        )
+        jobs: dict[str, int] = dict(rows.tuples().all())
+        return TenantRow(
+            name=tenant.name,
+            paused_at=tenant.paused_at,
+            created_at=tenant.created_at,
+            datasets=datasets or 0,
+            queued=jobs.get(Status.QUEUED, 0),
+            processing=jobs.get(Status.PROCESSING, 0),
+        )
+
+    async def pause(self, tenant_id: UUID, *, paused: bool) -> None:
+        """Hold back all indexing of a tenant, or let it go on; removals never wait."""
+        await self._session.execute(
+            update(Tenant)
+            .where(Tenant.id == tenant_id)
+            .values(paused_at=func.coalesce(Tenant.paused_at, func.now()) if paused else None)
+            .execution_options(synchronize_session=False)
+        )
+        if not paused:
+            await ring(self._session)
+
+    async def set_role(self, api_key_id: UUID, role: Role) -> None:
+        await self._session.execute(update(ApiKey).where(ApiKey.id == api_key_id).values(role=role))
 
     async def add_key(
         self, tenant_id: UUID, *, name: str, role: Role, prefix: str, key_hash: bytes
