@@ -52,6 +52,7 @@ TICK_SPACING = timedelta(milliseconds=20)
 LOST_AFTER = timedelta(seconds=5)
 REAP_MAX = 200
 BACKLOG_EVERY_SECONDS = 5.0
+BACKLOG_SHARE = 200  # a two-hundredth of the time at most
 # Messages that may wait in the lane of datasets that have nothing out: it must stay short, or it
 # is no better than the other.
 NEXT_WINDOW = 8
@@ -82,7 +83,7 @@ class Announcer:
         self._lapses_max = lapses_max
         self._news = news
         self._pause = TICK_WITH_NOTIFY if hears else TICK_WITHOUT_NOTIFY
-        self._counted_at = 0.0
+        self._count_after = 0.0
         self._has_more = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -140,6 +141,9 @@ class Announcer:
             lane = PROCESS_LARGE_DOCUMENT if large else PROCESS_DOCUMENT
             # A large file never takes the lane that is kept free for the next one.
             next_room = 0 if large else rooms[PROCESS_NEXT_DOCUMENT]
+            if not (rooms[lane] or next_room):
+                self._has_more = True  # perhaps; to look would be in vain
+                continue
             due = await jobs.due(
                 large=large,
                 announced_before=again,
@@ -216,10 +220,13 @@ class Announcer:
     async def _count(self, jobs: AnnouncingRepository, away: set[str]) -> None:
         for dependency in Dependency:
             BREAKER.labels(dependency).set(dependency in away)
-        if time.monotonic() - self._counted_at < BACKLOG_EVERY_SECONDS:
+        began = time.monotonic()
+        if began < self._count_after:
             return
-        self._counted_at = time.monotonic()
         backlog = await jobs.backlog()
+        # It reads the whole backlog, so the longer it takes the rarer it is.
+        spent = time.monotonic() - began
+        self._count_after = began + max(BACKLOG_EVERY_SECONDS, BACKLOG_SHARE * spent)
         UNFINISHED.labels("queued").set(backlog["queued"])
         UNFINISHED.labels("processing").set(backlog["processing"])
         OLDEST.set(backlog["oldest_due_seconds"])

@@ -1,0 +1,1 @@
+"""Chaos: the real processes and servers under drawn faults, compared with a quiet run."""
