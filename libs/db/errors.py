@@ -32,6 +32,18 @@ class JobNotFound(NotFound):
     what = "job"
 
 
+class AuditNotFound(NotFound):
+    what = "audit"
+
+
+class MessageNotFound(NotFound):
+    what = "message in quarantine"
+
+
+class MessageConflict(DbError):
+    """The message in quarantine makes no job, or has made one; the message says why."""
+
+
 class JobConflict(DbError):
     """The job is not in a state in which this can be done; the message says which and why."""
 

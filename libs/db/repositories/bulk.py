@@ -1,0 +1,191 @@
+"""Orders to all jobs that match a filter, a batch at a time.
+
+The caller goes from batch to batch, each in a transaction of its own, and passes the last id on:
+what a batch could not do does not come again. Rows are locked documents first, then jobs, by id.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from db.models import Dataset, Document, Job, Status
+from db.repositories.changes import UNFINISHED, ring
+from db.repositories.commands import cancel_locked, requeue_locked
+from db.repositories.job_history import JobFilter
+from db.repositories.tombstones import REMOVAL_REASON
+
+FINISHED_BADLY = (Status.FAILED, Status.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What became of some jobs. `last_id` is where the next batch goes on; None: that was all."""
+
+    done: int
+    skipped: int
+    last_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When jobs that are queued anew are due: `per_minute` of them a minute; None: at once."""
+
+    begin: datetime
+    per_minute: int | None = None
+
+    def due(self, number: int) -> datetime:
+        """Of the job with this number, counted from 0 through all batches."""
+        if self.per_minute is None:
+            return self.begin
+        return self.begin + timedelta(minutes=1) * (number / self.per_minute)
+
+
+class BulkRepository:
+    """Everything here is scoped to a tenant; deleted datasets and documents do not exist."""
+
+    def __init__(self, session: AsyncSession, tenant_id: UUID) -> None:
+        self._session = session
+        self._tenant_id = tenant_id
+
+    async def now(self) -> datetime:
+        return (await self._session.execute(select(func.now()))).scalar_one()
+
+    async def cancellable(self, wanted: JobFilter) -> int:
+        """How many jobs a cancel would end."""
+        return await self._count(self._matching(wanted, *_CANCELLABLE))
+
+    async def cancel(self, wanted: JobFilter, *, after: UUID | None, limit: int) -> Batch:
+        """Cancel the oldest unfinished jobs behind `after` that match; removals go on."""
+        query = self._matching(wanted, *_CANCELLABLE).order_by(Job.id)
+        if after is not None:
+            query = query.where(Job.id > after)
+        candidates = (await self._session.execute(query.limit(limit))).tuples().all()
+        now = await self.now()
+        done = 0
+        for document, job in await self._lock(candidates):
+            removes = job.reason == REMOVAL_REASON or document.deleted_at is not None
+            if job.status in UNFINISHED and not removes:
+                await cancel_locked(self._session, document, job, now=now)
+                done += 1
+        await self._session.flush()
+        return _batch(candidates, done, limit)
+
+    async def retryable(self, wanted: JobFilter) -> tuple[int, int]:
+        """How many jobs match a retry, and how many documents it would queue a job of."""
+        jobs = await self._count(self._matching(wanted, *_RETRYABLE))
+        ready = self._matching(wanted, *_RETRYABLE, ~_at_work(), ~indexed_since()).subquery()
+        documents = await self._session.scalar(select(func.count(ready.c.document_id.distinct())))
+        return jobs, documents or 0
+
+    async def retry(
+        self, wanted: JobFilter, *, before: UUID | None, limit: int, pace: Pace, number: int
+    ) -> Batch:
+        """Queue the newest failed or cancelled jobs before `before` that match, the first of them
+        as `number` of `pace`.
+
+        Skipped is a job whose document another one works on, also one queued here, or has indexed
+        since.
+        """
+        query = self._matching(wanted, *_RETRYABLE).order_by(Job.id.desc())
+        if before is not None:
+            query = query.where(Job.id < before)
+        candidates = (await self._session.execute(query.limit(limit))).tuples().all()
+        locked = await self._lock(candidates)
+        ready = await self._ready([job.id for _, job in locked])
+        now = await self.now()
+        begun: set[UUID] = set()
+        # The newest first: of one document's jobs, that one says what failed last.
+        for document, job in sorted(locked, key=lambda pair: pair[1].id, reverse=True):
+            if job.id not in ready or document.id in begun:
+                continue
+            due = max(pace.due(number + len(begun)), now)
+            requeue_locked(self._session, job, now=now, due=due)
+            begun.add(document.id)
+        await self._session.flush()
+        if begun:
+            await ring(self._session)
+        return _batch(candidates, len(begun), limit)
+
+    async def _lock(self, candidates: Sequence[tuple[UUID, UUID]]) -> list[tuple[Document, Job]]:
+        """Lock jobs, given by id and document, and before them their documents."""
+        job_ids = [job_id for job_id, _ in candidates]
+        documents = {
+            document.id: document
+            for document in await self._session.scalars(
+                select(Document)
+                .where(Document.id.in_({document_id for _, document_id in candidates}))
+                .order_by(Document.id)
+                .with_for_update(key_share=True)
+            )
+        }
+        jobs = await self._session.scalars(
+            select(Job).where(Job.id.in_(job_ids)).order_by(Job.id).with_for_update(key_share=True)
+        )
+        return [(documents[job.document_id], job) for job in jobs]
+
+    async def _ready(self, job_ids: Sequence[UUID]) -> set[UUID]:
+        """Which of these jobs may be queued anew; the caller has locked them and their documents,
+        so that this stays so."""
+        rows = await self._session.scalars(
+            select(Job.id)
+            .join(Document, Document.id == Job.document_id)
+            .where(Job.id.in_(job_ids), *_RETRYABLE, ~_at_work(), ~indexed_since())
+        )
+        return set(rows)
+
+    async def _count(self, matching: Select[UUID, UUID]) -> int:
+        return (
+            await self._session.scalar(select(func.count()).select_from(matching.subquery())) or 0
+        )
+
+    def _matching(self, wanted: JobFilter, *conditions: ColumnElement[bool]) -> Select[UUID, UUID]:
+        return (
+            select(Job.id, Job.document_id)
+            .join(Document, Document.id == Job.document_id)
+            .join(Dataset, Dataset.id == Job.dataset_id)
+            .where(
+                Job.tenant_id == self._tenant_id,
+                Dataset.deleted_at.is_(None),
+                *wanted.conditions(),
+                *conditions,
+            )
+        )
+
+
+_CANCELLABLE = (
+    Job.status.in_(UNFINISHED),
+    Job.reason != REMOVAL_REASON,
+    Document.deleted_at.is_(None),
+)
+_RETRYABLE = (
+    Job.status.in_(FINISHED_BADLY),
+    Document.deleted_at.is_(None),
+    Document.removed_at.is_(None),
+)
+
+
+def indexed_since() -> ColumnElement[bool]:
+    """Whether a later job has indexed the document of `Job`, which failed or was cancelled."""
+    later = aliased(Job)
+    return exists().where(
+        later.document_id == Job.document_id,
+        later.status == Status.COMPLETED,
+        later.finished_at > Job.finished_at,
+    )
+
+
+def _at_work() -> ColumnElement[bool]:
+    """Whether a job of the document of `Job` is unfinished."""
+    other = aliased(Job)
+    return exists().where(other.document_id == Job.document_id, other.status.in_(UNFINISHED))
+
+
+def _batch(candidates: Sequence[tuple[UUID, UUID]], done: int, limit: int) -> Batch:
+    more = len(candidates) == limit
+    return Batch(done, len(candidates) - done, candidates[-1][0] if more else None)
