@@ -38,7 +38,7 @@ async def work(machine: Machine) -> None:
         await machine.do("upkeep", 0, 0)
         for doc in range(len(machine.documents)):
             await machine.do("time_passes", doc, 0)
-        left = {id_ for id_, job in machine.now.jobs.items() if job["status"] in UNFINISHED}
+        left = {UUID(id_) for id_, job in machine.now.jobs.items() if job["status"] in UNFINISHED}
         if not left:
             return
         async with machine.sessions() as session:

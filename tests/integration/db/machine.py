@@ -4,7 +4,7 @@ Each method is one command over a document (`doc`) and, where several would do, 
 What does not apply in a state changes nothing, as for a client that is refused.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -33,7 +33,7 @@ from db.repositories.datasets import DatasetRepository
 from db.repositories.upkeep import UpkeepRepository
 from integration.db.invariants import Snapshot, check_rows, check_step, take_snapshot
 from integration.db.model import ModelDocument, Verdict
-from integration.db.model_worker import Held, ModelWorker
+from integration.db.model_worker import ERRORS, Held, ModelWorker
 from pipeline.queue import LARGE_BYTES
 from support.catalog import LONG_AGO
 
@@ -41,6 +41,21 @@ LAPSES_MAX = 3
 ETAGS = ("e1", "e2", "e3")
 NO_TIME = timedelta(0)
 EVERYTHING = 100  # more than an example has of anything
+
+REFUSED = 5  # the choice with which a command is given although it does not apply
+
+STATUSES = tuple(Status)
+# The jobs that a command is about; attempts in the hands of a worker may be stale all the same.
+SUBJECTS: dict[str, Collection[str]] = {
+    "claim": (Status.QUEUED,),
+    "time_passes": (Status.QUEUED,),
+    "lapse": (Status.PROCESSING,),
+    "cancel": (Status.QUEUED, Status.PROCESSING),
+    "retry": (Status.FAILED, Status.CANCELLED),
+}
+
+# What only the worker of an attempt can do.
+ENDINGS = ("step", "progress", *ERRORS)
 
 # In the order in which rows may be deleted.
 TABLES = (Event, Usage, Attempt, Job, UploadHint, Document, Dataset, Breaker, Tenant)
@@ -80,6 +95,13 @@ class Machine:
             return cls(sessions, tenant.id, (datasets[0].id, datasets[1].id))
 
     async def do(self, command: str, doc: int, which: int) -> None:
+        """Run a command where there is something to do, and now and then where there is not."""
+        wanted = SUBJECTS.get(command)
+        document = self.documents[doc]
+        if wanted and which < REFUSED and not self._jobs(document, wanted):
+            return
+        if command in ENDINGS and not self.worker.attempts_of(document):
+            return
         await self.checked(command, getattr(self, command)(self.documents[doc], which))
 
     async def checked(self, command: str, action: Awaitable[None]) -> None:
@@ -93,7 +115,10 @@ class Machine:
     # What happens in the bucket, and the news of it.
 
     async def upload(self, document: ModelDocument, which: int) -> None:
-        document.put(ETAGS[which % len(ETAGS)])
+        """Every other time its event comes at once."""
+        document.put(ETAGS[which // 2])
+        if which % 2 == 0:
+            await self.deliver(document, len(document.events) - 1)
 
     async def vanish(self, document: ModelDocument, which: int) -> None:
         """Somebody deletes the object in the bucket itself."""
@@ -139,20 +164,20 @@ class Machine:
     # What people ask for.
 
     async def cancel(self, document: ModelDocument, which: int) -> None:
-        job_id = await self._a_job(document, which)
+        job_id = self._a_job(document, which, "cancel")
         if job_id is not None and await self._asked(lambda c: c.cancel(job_id)):
-            row = await self._row(document)
-            document.verdict = Verdict(document.told, row.etag if row else None)
+            row = self._row(document)
+            document.verdict = Verdict(document.told, row["etag"] if row else None)
 
     async def retry(self, document: ModelDocument, which: int) -> None:
-        job_id = await self._a_job(document, which)
+        job_id = self._a_job(document, which, "retry")
         if job_id is not None and await self._asked(lambda c: c.retry(job_id)):
             document.verdict = None
 
     async def delete_document(self, document: ModelDocument, which: int) -> None:
-        row = await self._row(document)
+        row = self._row(document)
         if row is not None and await self._asked(
-            lambda c: c.delete_document(document.dataset_id, row.id)
+            lambda c: c.delete_document(document.dataset_id, UUID(row["id"]))
         ):
             document.deleted = document.number
 
@@ -191,8 +216,10 @@ class Machine:
     # What workers do, and what happens to them.
 
     async def claim(self, document: ModelDocument, which: int) -> None:
-        """By any worker, of any job: most are not to be had."""
-        job_id = await self._a_job(document, which)
+        """By any worker, of any job, when its delay is over or before."""
+        if which:
+            await self.time_passes(document, which)
+        job_id = self._a_job(document, which, "claim")
         if job_id is not None:
             await self.worker.claim(job_id, worker=f"w{which % 2}")
 
@@ -238,9 +265,10 @@ class Machine:
             reaped = await AnnouncingRepository(session).reap(
                 lapses_max=LAPSES_MAX, limit=EVERYTHING
             )
-        if await self._failed(reaped):
-            row = await self._row(document)
-            document.verdict = Verdict(document.told, row.judged_etag if row else None)
+        self.now = await take_snapshot(self.sessions)
+        row = self._row(document)
+        if row and any(self.now.jobs[str(id_)]["status"] == Status.FAILED for id_ in reaped):
+            document.verdict = Verdict(document.told, row["judged_etag"])
 
     async def time_passes(self, document: ModelDocument, which: int) -> None:
         """Every delay of the document is over."""
@@ -257,28 +285,23 @@ class Machine:
             await upkeep.bury_deleted(EVERYTHING)
             await upkeep.queue_stranded_removals(EVERYTHING)
 
-    async def _failed(self, job_ids: list[UUID]) -> bool:
-        async with self.sessions() as session:
-            failed = await session.scalar(
-                select(func.count()).where(Job.id.in_(job_ids), Job.status == Status.FAILED)
-            )
-        return bool(failed)
+    def _a_job(self, document: ModelDocument, which: int, command: str) -> UUID | None:
+        """The latest job that the command is for, or, where it is to be refused, any."""
+        wanted = STATUSES if which == REFUSED else SUBJECTS[command]
+        ids = self._jobs(document, wanted)
+        return UUID(ids[-1 - which % len(ids)]) if ids else None
 
-    async def _a_job(self, document: ModelDocument, which: int) -> UUID | None:
-        """The latest job of the document, or one before it."""
-        async with self.sessions() as session:
-            jobs = list(
-                await session.scalars(
-                    select(Job.id)
-                    .where(Job.document_id.in_(_ids(document)))
-                    .order_by(Job.id.desc())
-                )
-            )
-        return jobs[which % len(jobs)] if jobs else None
+    def _jobs(self, document: ModelDocument, statuses: Collection[str]) -> list[str]:
+        row = self._row(document)
+        return sorted(
+            id_
+            for id_, job in self.now.jobs.items()
+            if row and job["document_id"] == row["id"] and job["status"] in statuses
+        )
 
-    async def _row(self, document: ModelDocument) -> Document | None:
-        async with self.sessions() as session:
-            return await session.scalar(select(Document).where(Document.object_key == document.key))
+    def _row(self, document: ModelDocument) -> Mapping[str, Any] | None:
+        rows = self.now.documents.values()
+        return next((row for row in rows if row["object_key"] == document.key), None)
 
 
 def _ids(document: ModelDocument) -> Any:

@@ -124,7 +124,7 @@ class ModelWorker:
         if not written:
             return
         self._held.remove(held)
-        job = (await take_snapshot(self._sessions)).jobs[held.attempt.claim.job_id]
+        job = (await take_snapshot(self._sessions)).jobs[str(held.attempt.claim.job_id)]
         if job["status"] == Status.FAILED:
             # What was never looked at is judged with what was known of it.
             number = held.number if held.looked else held.document.told
@@ -227,12 +227,15 @@ class ModelWorker:
 
     @staticmethod
     def _holds(held: Held, now: Snapshot) -> bool:
-        job = now.jobs[held.attempt.claim.job_id]
+        job = now.jobs[str(held.attempt.claim.job_id)]
         return bool(job["fence"] == held.attempt.claim.fence and job["status"] == Status.PROCESSING)
+
+    def attempts_of(self, document: ModelDocument) -> list[Held]:
+        return [held for held in self._held if held.document is document]
 
     def at_work(self, held: Held) -> bool:
         return held in self._held
 
     def _one_of(self, document: ModelDocument, which: int) -> Held | None:
-        mine = [held for held in self._held if held.document is document]
+        mine = self.attempts_of(document)
         return mine[which % len(mine)] if mine else None
