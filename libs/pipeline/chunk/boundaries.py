@@ -10,30 +10,39 @@ import re
 import zlib
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from enum import IntEnum
+from itertools import pairwise
 from typing import NamedTuple
 
 import regex
 
-PARAGRAPH, LINE, SENTENCE, WORD, CLUSTER = range(5)
-
-# How many characters tell one place from another, on each of its sides.
+# How many characters on each side tell one place from another.
 CONTEXT = 32
-# How far back from a place its level is read; longer runs of blanks are all the same.
+# How far back the level of a place is read; more blanks than these are as good as these.
 LOOKBACK = 64
-MARGIN = LOOKBACK + CONTEXT
 
 _STRONG = re.compile(r"[.!?…][\"'”’)\]]*\s+|[。！？｡][」』”’）]*\s*|\n\s*")
 _WORD = re.compile(r"(?<=\s)\S")
 _CLUSTER = regex.compile(r"\X")
 _CLOSING = "\"'”’)]」』）"
-_EXTENDING_FIRST = "\u0300"  # no character before this one joins the one that it follows
+_EXTENDING_FIRST = "\u0300"  # no character before this one joins the one it follows
+
+
+class Level(IntEnum):
+    """What ends at a boundary."""
+
+    PARAGRAPH = 0
+    LINE = 1
+    SENTENCE = 2
+    WORD = 3
+    CLUSTER = 4  # what a reader sees as one character
 
 
 class Boundary(NamedTuple):
-    """A place between two characters. The least is the best; of equals, the one further on."""
+    """A place before a character. The least is the best; of equals, the one further on."""
 
-    level: int
+    level: Level
     hash: int
     back: int  # minus its index
 
@@ -43,34 +52,92 @@ class Boundary(NamedTuple):
 
 
 class Boundaries:
-    """Those of a stretch of text. The first and last `MARGIN` characters only lend context."""
+    """Those of a stretch of text; indices count from its beginning.
+
+    What stands at its very ends is judged by what is there: a caller that holds only a part of a
+    text asks for no place within LOOKBACK and CONTEXT of where that part was cut off.
+    """
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._strong = list(self._find_strong())
+        self._places = [boundary.at for boundary in self._strong]
 
-    def best(self, first: int, last: int, *, after: int) -> Boundary | None:
-        """The best from `first` to `last`, both included; one beyond `after`, if those fail.
+    def strong(self, first: int, last: int) -> list[Boundary]:
+        """Ends of paragraphs, lines and sentences, from `first` to `last`, both included."""
+        return self._strong[bisect_left(self._places, first) : bisect_right(self._places, last)]
 
-        None if there is neither a blank nor the end of a sentence after `after`.
+    def words(self, first: int, last: int) -> list[Boundary]:
+        """Ends of words, those of paragraphs, lines and sentences among them."""
+        return [self._boundary(Level.WORD, at) for at in self.word_places(first, last)]
+
+    def word_places(self, first: int, last: int) -> list[int]:
+        """Where these are, for less than it takes to judge them."""
+        found = _WORD.finditer(self._text, max(first, 1), max(last, 0) + 1)
+        return [match.start() for match in found if self._clean(match.start())]
+
+    def clusters(self, begin: int, last: int) -> list[Boundary]:
+        """Between what reads as one character and the next; something must end at `begin`."""
+        # The last one that was read may go on after it.
+        *ends, _ = [begin, *(m.end() for m in _CLUSTER.finditer(self._text, begin, last + CONTEXT))]
+        return [self._boundary(Level.CLUSTER, at) for at in ends[1:] if at <= last]
+
+    def local_bests(self, radius: int) -> list[Boundary]:
+        """In order: what is better than everything within `radius` on both sides.
+
+        They depend on nothing further away, and are more than `radius` apart from each other.
         """
-        for begin, of in ((first, min), (after + 1, max)):
-            found = self._strong_between(begin, last) if of is min else self._all(begin, last)
-            found = found or list(self._words(begin, last))
-            if found:
-                return min(found) if of is min else max(found, key=lambda boundary: boundary.at)
-        return None
+        found = list(_minima(self._strong, radius))
+        edges = [0, *self._places, len(self._text)]
+        for begin, end in pairwise(edges):
+            if end - begin > 2 * radius:  # room for a word with no end of a sentence in sight
+                words = _minima(self.words(begin + 1, end - 1), radius)
+                found += [b for b in words if begin + radius < b.at < end - radius]
+        return sorted(found, key=lambda boundary: boundary.at)
 
-    def earliest(self, first: int, end: int, *, level: int) -> int:
-        """The first place from `first` on that is as good as `level`; `end` if there is none."""
-        candidates = self._strong_between(first, end - 1)
-        if level >= WORD:
-            candidates += self._words(first, end - 1)
-        if level >= CLUSTER:
-            candidates += self._clusters(first, end - 1, since=first)
-        return min((b.at for b in candidates if b.level <= level), default=end)
+    def _find_strong(self) -> Iterator[Boundary]:
+        for match in _STRONG.finditer(self._text):
+            at = match.end()
+            if at < len(self._text) and self._clean(at):
+                level = self._level(at)
+                if level < Level.WORD:
+                    yield self._boundary(level, at)
 
-    def best_cluster(self, first: int, last: int, *, after: int) -> Boundary | None:
-        """Between what reads as one character and the next; `after` is such a place."""
-        found = list(self._clusters(after + 1, last, since=after))
-        return min((b for b in found if b.at >= first), default=found[-1] if found else None)
+    def _level(self, at: int) -> Level:
+        before = self._text[max(0, at - LOOKBACK) : at]
+        said = before.rstrip()
+        lines = before.count("\n", len(said))
+        if lines:
+            return Level.LINE if lines == 1 else Level.PARAGRAPH
+        end = said.rstrip(_CLOSING)[-1:]
+        if end and (end in "。！？｡" or (end in ".!?…" and len(said) < len(before))):
+            return Level.SENTENCE
+        return Level.WORD
+
+    def _boundary(self, level: Level, at: int) -> Boundary:
+        around = self._text[max(0, at - CONTEXT) : at + CONTEXT]
+        return Boundary(level, zlib.crc32(around.encode(errors="replace")), -at)
+
+    def _clean(self, at: int) -> bool:
+        """Whether no accent or the like, which belongs to the character before, comes next."""
+        return (
+            self._text[at] < _EXTENDING_FIRST
+            or _CLUSTER.match(self._text[at - 1 : at + 1]).end() == 1
+        )
+
+
+def _minima(boundaries: list[Boundary], radius: int) -> Iterator[Boundary]:
+    """One pass: `rivals` holds those in reach that nothing after them in reach beats."""
+    rivals: deque[Boundary] = deque()
+    ahead = iter([*boundaries, None])
+    coming = next(ahead)
+    for boundary in boundaries:
+        while coming is not None and coming.at <= boundary.at + radius:
+            while rivals and rivals[-1] > coming:
+                rivals.pop()
+            rivals.append(coming)
+            coming = next(ahead)
+        while rivals[0].at < boundary.at - radius:
+            rivals.popleft()
+        if rivals[0] is boundary:
+            yield boundary

@@ -1,4 +1,4 @@
-"""The default strategy: pack paragraphs, lines and words up to a size, with overlap.
+"""The default strategy: pack paragraphs, lines, sentences and words up to a size, with overlap.
 
 Small blocks are packed together, but never across a page, a slide or a sheet: a citation names
 one. A chunk carries the heading path and the position of the block it starts in.
@@ -10,20 +10,19 @@ from dataclasses import replace
 
 import regex
 
-from pipeline.chunk.packing import Packer, Span
+from pipeline.chunk.cutting import Cutter, Span
 from pipeline.chunk.settings import ChunkSettings
-from pipeline.chunk.splitting import Splitter
 from pipeline.document import Block, BlockKind, Chunk, Position
 
 _CLUSTER = regex.compile(r"\X")
 
 
 class RecursiveChunker:
-    """Holds no more than the text of one chunk and the blocks it stands in."""
+    """Holds no more than the text of a few chunks and the blocks it stands in."""
 
     def __init__(self, settings: ChunkSettings) -> None:
-        packer = Packer(size=settings.size, overlap=settings.overlap)
-        self._splitter = Splitter(packer, size=settings.size)
+        self._settings = settings
+        self._cutter = self._new_cutter()
         self._blocks: deque[Block] = deque()  # those that a chunk to come may start in
         self._ordinal = 0
 
@@ -31,14 +30,18 @@ class RecursiveChunker:
         """The chunks that this block completes."""
         text, start = block.separator + block.text, block.char_start - len(block.separator)
         if self._blocks and _place(self._blocks[-1]) != _place(block):
-            yield from self._chunks(self._splitter.close())
+            yield from self._chunks(self._cutter.close())
+            self._cutter = self._new_cutter()
             text, start = block.text, block.char_start
         self._blocks.append(block)
-        yield from self._chunks(self._splitter.push(text, start))
+        yield from self._chunks(self._cutter.push(text, start))
 
     def finish(self) -> Iterator[Chunk]:
         """What is left after the last block."""
-        yield from self._chunks(self._splitter.close())
+        yield from self._chunks(self._cutter.close())
+
+    def _new_cutter(self) -> Cutter:
+        return Cutter(size=self._settings.size, overlap=self._settings.overlap)
 
     def _chunks(self, spans: Iterator[Span]) -> Iterator[Chunk]:
         for span in spans:

@@ -7,7 +7,7 @@ from pipeline.chunk.recursive import RecursiveChunker
 from pipeline.chunk.settings import ChunkSettings
 from pipeline.document import Block, Chunk
 
-CHUNKER_VERSION = "1"  # part of the pipeline fingerprint: raise it when any chunk would differ
+CHUNKER_VERSION = "2"  # part of the pipeline fingerprint: raise it when any chunk would differ
 
 
 class Chunker(Protocol):
