@@ -117,7 +117,7 @@ async def serve(settings: Settings) -> None:
         r2_app = R2App(
             credentials=credentials,
             upstream=upstream,
-            reads=ObjectReads(upstream, gate),
+            reads=ObjectReads(upstream, gate, faults),
             writes=ObjectWrites(upstream, gate, notifier, spool_folder=settings.data_dir),
             uploads=MultipartUploads(upstream, gate, notifier, spool_folder=settings.data_dir),
             cors=Cors(settings.allowed_origins),

@@ -18,6 +18,8 @@ Counter = Literal[
     "sends_to_delay",
     "events_to_drop",
     "objects_to_fail",
+    "downloads_to_cut",
+    "downloads_to_slow",
 ]
 
 
@@ -43,6 +45,13 @@ class Faults(BaseModel):
     events_to_drop: int = Field(0, ge=0, description="R2 events that never reach the queue")
     objects_to_fail: int = Field(0, ge=0, description="R2 requests answered with object_status")
     object_status: Literal[429, 500, 503] = 503
+    downloads_to_cut: int = Field(
+        0, ge=0, description="object downloads that break off in the middle"
+    )
+    downloads_to_slow: int = Field(
+        0, ge=0, description="object downloads that stop for download_pause_seconds in the middle"
+    )
+    download_pause_seconds: float = Field(5, ge=0, le=600)
 
 
 class FaultBoard:

@@ -1,10 +1,13 @@
 """GetObject, HeadObject and listings: streamed through, with R2's conditions."""
 
+import asyncio
+
 import structlog
 from aiohttp import ClientError, ClientResponse, web
 
 from cloudflare_standin.conditions import etag_matches
 from cloudflare_standin.exchange import Exchange, passed_headers
+from cloudflare_standin.faults import FaultBoard
 from cloudflare_standin.key_gate import KeyGate, Reading
 from cloudflare_standin.s3_errors import PreconditionFailed
 from cloudflare_standin.s3_xml import quote_etags
@@ -19,9 +22,10 @@ log = structlog.get_logger()
 
 
 class ObjectReads:
-    def __init__(self, upstream: Upstream, gate: KeyGate) -> None:
+    def __init__(self, upstream: Upstream, gate: KeyGate, faults: FaultBoard) -> None:
         self._upstream = upstream
         self._gate = gate
+        self._faults = faults
 
     async def read(self, exchange: Exchange) -> web.StreamResponse:
         """GET or HEAD of an object."""
@@ -44,7 +48,7 @@ class ObjectReads:
             # Checked on the answer itself, so nothing can change in between.
             if wanted is not None and response.ok and not etag_matches(wanted, etag):
                 raise PreconditionFailed("The object is not the version given in If-Match")
-            return await _stream(exchange, response, reading)
+            return await _stream(exchange, response, reading, self._faults)
 
     async def list_objects(self, exchange: Exchange) -> web.Response:
         """GET or HEAD of a bucket or the account, and the parts of an upload."""
@@ -66,7 +70,7 @@ def plain_query(exchange: Exchange) -> list[tuple[str, str]]:
 
 
 async def _stream(
-    exchange: Exchange, response: ClientResponse, reading: Reading
+    exchange: Exchange, response: ClientResponse, reading: Reading, faults: FaultBoard
 ) -> web.StreamResponse:
     # The local object store sends the right part of an object with the wrong status.
     is_part = response.status == 200 and "Content-Range" in response.headers
@@ -79,7 +83,19 @@ async def _stream(
     await answer.prepare(exchange.request)
     if exchange.wire.method == "HEAD":
         return answer
+    cut = bool(response.ok and faults.take("downloads_to_cut"))
+    slow = bool(response.ok and faults.take("downloads_to_slow"))
     try:
+        if cut or slow:
+            first = await response.content.read(CHUNK_BYTES)
+            await answer.write(first[: len(first) // 2])
+            if slow:
+                await asyncio.sleep(faults.current.download_pause_seconds)
+            if cut:
+                log.info("download.cut_off", reason="switched")
+                _cut_off(exchange)
+                return answer
+            await answer.write(first[len(first) // 2 :])
         async for chunk in response.content.iter_chunked(CHUNK_BYTES):
             if reading.torn:
                 log.info("download.cut_off", reason="the object is being replaced")

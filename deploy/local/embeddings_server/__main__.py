@@ -12,6 +12,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from embeddings_server.app import EmbeddingsApp
+from embeddings_server.ledger import Ledger
 from embeddings_server.minilm import WrongModelFile, load_tokenizer
 from embeddings_server.models import Model, SyntheticModel, WordPieceModel
 from embeddings_server.quantize import load_fast, load_shipped
@@ -38,6 +39,7 @@ def main() -> None:
         model=model,
         turns=turns,
         board=SwitchBoard(Random()),  # noqa: S311 - draws faults, not keys
+        ledger=Ledger(settings.ledger),
         api_key=settings.api_key.get_secret_value(),
         synthetic=synthetic,
     )

@@ -20,6 +20,7 @@ from embeddings_server.asgi import (
     send_json,
     wait_for_disconnect,
 )
+from embeddings_server.ledger import Ledger
 from embeddings_server.models import Model
 from embeddings_server.problems import (
     ApiError,
@@ -50,11 +51,19 @@ CREATED = 1_660_000_000  # the API wants a date for a model; that of this one's 
 
 class EmbeddingsApp:
     def __init__(
-        self, *, model: Model, turns: Turns, board: SwitchBoard, api_key: str, synthetic: bool
+        self,
+        *,
+        model: Model,
+        turns: Turns,
+        board: SwitchBoard,
+        ledger: Ledger,
+        api_key: str,
+        synthetic: bool,
     ) -> None:
         self._model = model
         self._turns = turns
         self._board = board
+        self._ledger = ledger
         self._api_key = api_key
         self._mode = "synthetic" if synthetic else "model"
         self._routes: dict[tuple[str, str], Handler] = {
@@ -162,6 +171,7 @@ class EmbeddingsApp:
         counters.answered += 1
         counters.inputs += len(vectors)
         counters.tokens += tokens
+        self._ledger.note(request.texts)
         counters.largest_request_inputs = max(counters.largest_request_inputs, len(vectors))
         await send_json(
             send,

@@ -28,6 +28,10 @@ class Settings(BaseSettings):
         description="where the faster form of the model is kept; without it the shipped one runs",
     )
     dimensions: int = Field(default=384, ge=1, le=8192, description="of synthetic vectors")
+    ledger: Path | None = Field(
+        default=None,
+        description="a file that gets a line, the text's hash, for every input answered",
+    )
     api_key: SecretStr = Field(
         validation_alias="OPENAI_API_KEY", min_length=1, description="the key that it accepts"
     )

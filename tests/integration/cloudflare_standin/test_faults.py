@@ -5,7 +5,8 @@ from typing import Any
 import cloudflare as sdk
 import httpx
 import pytest
-from botocore.exceptions import ClientError
+from aiohttp import ClientPayloadError
+from botocore.exceptions import ClientError, ResponseStreamingError
 from cloudflare import Cloudflare
 from cloudflare.types.queues.message_pull_response import Message
 
@@ -116,3 +117,23 @@ def test_the_switches_need_the_token_and_know_their_names(standin: Standin) -> N
 
     assert stranger.status_code == 401
     assert misspelled.status_code == 400
+
+
+async def test_downloads_break_off_or_pause_on_demand(s3: Any, standin: Standin) -> None:
+    body = b"x" * 1000
+    await s3.put_object(Bucket=BUCKET, Key="download.txt", Body=body)
+    set_faults(standin, downloads_to_cut=1, downloads_to_slow=1, download_pause_seconds=0)
+
+    async def download() -> bytes:
+        answer = await s3.get_object(Bucket=BUCKET, Key="download.txt")
+        content: bytes = await answer["Body"].read()
+        return content
+
+    with pytest.raises((ClientPayloadError, ResponseStreamingError)):
+        await download()
+
+    assert await download() == body
+    url = f"http://127.0.0.1:{standin.queues_port}/_standin/faults"
+    async with httpx.AsyncClient(headers=HEADERS) as client:
+        left = (await client.get(url)).json()
+    assert (left["downloads_to_cut"], left["downloads_to_slow"]) == (0, 0)

@@ -5,11 +5,13 @@ import math
 import os
 import socket
 import sys
+from pathlib import Path
 
 import httpx
 import openai
 import pytest
 
+from embeddings_server.ledger import text_hash
 from support.embeddings import KEY, ROOT, EmbeddingsServer, embeddings_server
 
 MODEL = "synthetic"
@@ -149,6 +151,22 @@ async def test_counters_prove_what_was_embedded(
     assert after["requests"] - before["requests"] == 1
     assert after["inputs"] - before["inputs"] == 2
     assert after["tokens"] - before["tokens"] == 3
+
+
+async def test_the_ledger_names_what_was_answered_and_nothing_else(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    settings = {"MODE": "synthetic", "DIMENSIONS": "16", "LEDGER": str(ledger)}
+    async with (
+        embeddings_server(settings) as server,
+        openai.AsyncOpenAI(base_url=server.base_url, api_key=KEY, max_retries=0) as sdk,
+    ):
+        await sdk.embeddings.create(model="synthetic", input=["a", "b"])
+        await server.switch(server_error_share=1, faults_left=1)
+        with pytest.raises(openai.InternalServerError):
+            await sdk.embeddings.create(model="synthetic", input=["c"])
+        await sdk.embeddings.create(model="synthetic", input=["a"])
+
+    assert ledger.read_text().split() == [text_hash(text) for text in ("a", "b", "a")]
 
 
 async def test_a_taken_port_is_one_clear_line() -> None:
