@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import Breaker, Dataset, Job, Status, Tenant, WaitingFor
-from db.repositories.changes import ring
+from db.repositories.bell import ring
 from db.repositories.pauses import held_back
 
 # Between two probes: a quarter of the time that the dependency has been away, within these.

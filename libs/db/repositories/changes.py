@@ -16,12 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.ids import uuid7
 from db.models import Dataset, Document, Event, Job, Status, UploadHint, WaitingFor
-
-UNFINISHED = (Status.QUEUED, Status.PROCESSING)
-
-# Postgres delivers these when the transaction commits; the poller listens.
-JOBS_CHANNEL = "sluice_jobs"  # there may be something due
-UPLOADS_CHANNEL = "sluice_uploads"  # an upload URL was given out
+from db.repositories.bell import UNFINISHED, ring
+from db.repositories.tombstones import bury
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +37,6 @@ class Change:
     size: int | None = None
     at: datetime | None = None
     gone: bool = False
-
-
-async def ring(session: AsyncSession) -> None:
-    """Tell the announcer, on commit, that there may be something due."""
-    await session.execute(select(func.pg_notify(JOBS_CHANNEL, "")))
-
-
-async def expect_uploads(session: AsyncSession) -> None:
-    """Tell the intake, on commit, that events will come soon."""
-    await session.execute(select(func.pg_notify(UPLOADS_CHANNEL, "")))
 
 
 class ChangeRepository:
@@ -78,8 +64,13 @@ class ChangeRepository:
             job = jobs.get(document.id)
             if not self._is_news(change, document, dataset, job):
                 continue
-            self._note(change, document, dataset, now)
-            if job is None:
+            self._note(change, document, now)
+            if dataset.deleted_at is not None:
+                # Whatever arrives for a deleted dataset is removed again, and nobody indexes it.
+                await bury(self._session, document)
+                document.removed_at = None
+                jobs |= await self._lock_unfinished([document.id])
+            elif job is None:
                 jobs[document.id] = self._new_job(change, document, dataset, large_bytes)
                 made = True
             elif job.status == Status.PROCESSING:
@@ -168,7 +159,7 @@ class ChangeRepository:
         )
 
     @staticmethod
-    def _note(change: Change, document: Document, dataset: Dataset, now: datetime) -> None:
+    def _note(change: Change, document: Document, now: datetime) -> None:
         if change.at is not None and (
             document.event_time is None or change.at >= document.event_time
         ):
@@ -179,10 +170,7 @@ class ChangeRepository:
             document.size = change.size  # from a look at the store: it decides the queue
         elif change.at is None:
             document.event_etag = change.etag  # None: nobody knows; a job looks for itself
-        if dataset.deleted_at is not None:
-            # Whatever arrives for a deleted dataset is removed again.
-            document.deleted_at, document.deleted_etag = now, change.etag or document.etag
-        elif document.removed_at is not None and not change.gone:
+        if document.removed_at is not None and not change.gone:
             document.removed_at = document.deleted_at = None
             document.deleted_etag = document.deleted_modified = None
         document.updated_at = now

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.errors import DocumentNotFound, JobConflict, JobNotFound
 from db.models import Document, Job, Outcome, Status, WaitingFor
-from db.repositories.changes import UNFINISHED, ring
+from db.repositories.bell import UNFINISHED, ring
 from db.repositories.history import end_running_attempt, record_event, take_back
 from db.repositories.tombstones import bury
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import aliased
 
 from db.errors import DatasetNotFound
 from db.models import Dataset, Document, Job, Status, Tenant, UploadHint
-from db.repositories.changes import ring
+from db.repositories.bell import ring
 
 
 @dataclass(slots=True)

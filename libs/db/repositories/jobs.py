@@ -28,7 +28,7 @@ from db.models import (
     Usage,
     WaitingFor,
 )
-from db.repositories.changes import ring
+from db.repositories.bell import ring
 from db.repositories.pauses import held_back
 
 

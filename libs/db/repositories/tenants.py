@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.ids import uuid7
 from db.models import ApiKey, Dataset, Job, Role, Status, Tenant
-from db.repositories.changes import UNFINISHED, ring
+from db.repositories.bell import UNFINISHED, ring
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.ids import uuid7
 from db.models import Document, Job, Outcome, Status
-from db.repositories.changes import UNFINISHED, ring
+from db.repositories.bell import UNFINISHED, ring
 from db.repositories.history import end_running_attempt, record_event, take_back
 
 # Somebody waits for a delete, and it is cheap.

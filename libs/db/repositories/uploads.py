@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.ids import uuid7
 from db.models import Document, UploadHint
-from db.repositories.changes import expect_uploads
+from db.repositories.bell import expect_uploads
 
 
 @dataclass(frozen=True, slots=True)
