@@ -15,12 +15,24 @@ from api.auth import AuthenticationMiddleware, Caller
 from api.bodies import ApiRequest
 from api.envelope import Envelope
 from api.health import Health
+from api.idempotency import KEY_HEADER, REPLAYED_HEADER, IdempotencyMiddleware, Once
 from api.limits import BODY_BYTES_MAX, Limits
 from api.metrics import Metrics
 from api.openapi import complete, openapi_config
 from api.problems import EXCEPTION_HANDLERS
 from api.resources import Resources, open_resources
-from api.routes import datasets, documents, health, jobs, pages, search, uploads
+from api.routes import (
+    datasets,
+    documents,
+    health,
+    jobs,
+    pages,
+    quarantine,
+    search,
+    tenant,
+    uploads,
+    work_list,
+)
 from api.settings import ApiSettings
 
 
@@ -31,6 +43,8 @@ def create_app(settings: ApiSettings) -> Envelope:
         upload_bytes_max=settings.upload_bytes_max,
         upload_url_expiry=settings.upload_url_expiry,
         large_bytes=settings.large_bytes,
+        bucket=settings.r2_bucket,
+        order_time=settings.request_timeout / 2,
         chunking=settings.chunking(),
     )
 
@@ -41,7 +55,11 @@ def create_app(settings: ApiSettings) -> Envelope:
             app.state.health = Health(resources)
             yield
 
-    authentication: ASGIMiddleware = AuthenticationMiddleware()
+    # In this order: whose a key is has to be known.
+    middleware: list[ASGIMiddleware] = [
+        AuthenticationMiddleware(),
+        IdempotencyMiddleware(request_timeout=settings.request_timeout),
+    ]
     api = Router(
         "/api/v1",
         route_handlers=[
@@ -49,9 +67,12 @@ def create_app(settings: ApiSettings) -> Envelope:
             uploads.router,
             documents.router,
             search.router,
+            work_list.router,
             jobs.router,
+            tenant.router,
+            quarantine.router,
         ],
-        middleware=[authentication],
+        middleware=middleware,
     )
     litestar = Litestar(
         route_handlers=[api, *health.handlers, *pages.handlers],
@@ -60,6 +81,7 @@ def create_app(settings: ApiSettings) -> Envelope:
             "resources": Provide(_resources, sync_to_thread=False),
             "health": Provide(_health, sync_to_thread=False),
             "caller": Provide(_caller, sync_to_thread=False),
+            "once": Provide(_once, sync_to_thread=False),
             "limits": Provide(lambda: limits, sync_to_thread=False),
             "metrics": Provide(lambda: metrics, sync_to_thread=False),
         },
@@ -90,14 +112,19 @@ def _caller(request: Request[Caller, None, State]) -> Caller:
     return request.user
 
 
+def _once(request: Request[Caller, None, State]) -> Once:
+    once: Once = request.scope["state"].get("once") or Once.without_key()
+    return once
+
+
 def _cors(settings: ApiSettings) -> CORSConfig | None:
     if not settings.cors_origins:
         return None
     return CORSConfig(
         allow_origins=settings.cors_origins,
         allow_methods=["GET", "POST", "PATCH", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
-        expose_headers=["X-Request-ID", "Retry-After"],
+        allow_headers=["Authorization", "Content-Type", "X-Request-ID", KEY_HEADER],
+        expose_headers=["X-Request-ID", "Retry-After", REPLAYED_HEADER],
         allow_credentials=False,
     )
 

@@ -19,7 +19,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from api.errors import ReadOnlyKey, Unauthenticated
+from api.errors import OperatorOnly, ReadOnlyKey, Unauthenticated
 from db.engine import Sessions
 from db.models import Role
 from db.repositories.audit_log import Actor
@@ -29,6 +29,8 @@ KEY_PREFIX = "sluice_"
 KEY_RANDOM_CHARS = 40  # 240 bits
 KEY_FORMAT = re.compile(rf"{KEY_PREFIX}[A-Za-z0-9_-]{{{KEY_RANDOM_CHARS}}}")
 SHOWN_CHARS = len(KEY_PREFIX) + 6  # enough to tell keys apart, far too few to guess the rest
+
+WRITERS = frozenset({Role.ADMIN, Role.OPERATOR})
 
 # A revoked key works for so long at most; a busy client costs one lookup in that time.
 CACHE_AGE = timedelta(seconds=10)
@@ -105,5 +107,12 @@ class AuthenticationMiddleware(ASGIMiddleware):
 def may_write(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """A guard for everything that changes something."""
     caller: Caller = connection.user
-    if caller.role is not Role.ADMIN:
+    if caller.role not in WRITERS:
         raise ReadOnlyKey
+
+
+def may_operate(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """A guard for what belongs to the deployment as a whole, not to a tenant."""
+    caller: Caller = connection.user
+    if caller.role is not Role.OPERATOR:
+        raise OperatorOnly

@@ -31,6 +31,13 @@ class ReadOnlyKey(RequestRefused):
         super().__init__("This API key may only read. Use a key with the role 'admin'.")
 
 
+class OperatorOnly(RequestRefused):
+    """A key without the role `operator` asks for what belongs to the deployment."""
+
+    def __init__(self) -> None:
+        super().__init__("This belongs to the deployment. Use a key with the role 'operator'.")
+
+
 class InvalidRequest(RequestRefused):
     """The request breaks a rule that its shape alone does not show."""
 
@@ -53,6 +60,23 @@ class ForeignObjectKey(RequestRefused):
         super().__init__(
             f"The object keys of this dataset are {dataset_id}/ followed by a file name."
         )
+
+
+class IdempotencyKeyReused(RequestRefused):
+    """An `Idempotency-Key` that came before, with another request."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This Idempotency-Key came with another path or body before. "
+            "Send a new key with a new request, and the same request with an old key."
+        )
+
+
+class IdempotencyKeyInUse(RequestRefused):
+    """The request with this `Idempotency-Key` is being answered just now."""
+
+    def __init__(self) -> None:
+        super().__init__("The first request with this Idempotency-Key is not answered yet.")
 
 
 class RequestTimedOut(RequestRefused):

@@ -1,11 +1,13 @@
 """`python -m api.keys`: API keys are made, listed and revoked where the database is, not over HTTP.
 
     python -m api.keys create --tenant acme --name backend --role read_only
+    python -m api.keys create --tenant acme --name console --role operator
     python -m api.keys ensure --tenant acme --key-env SLUICE_API_KEY
     python -m api.keys list
     python -m api.keys revoke 0199…
 
-`create` prints the key, this once. `ensure` makes a key exist whose text is already known.
+`create` prints the key, this once. `ensure` makes a key exist whose text is already known. An
+`admin` may do everything in its tenant, an `operator` also sees what belongs to the deployment.
 """
 
 import argparse
@@ -43,7 +45,7 @@ async def create(sessions: Sessions, *, tenant: str, name: str, role: Role) -> s
 
 
 async def ensure(sessions: Sessions, *, tenant: str, name: str, role: Role, key: str) -> bool:
-    """Make this very key valid for the tenant; whether it had to be made.
+    """Make this very key valid for the tenant, with this role; whether it had to be made.
 
     Raises:
         KeyRefused: it is malformed, was revoked, or is another tenant's.
@@ -59,6 +61,8 @@ async def ensure(sessions: Sessions, *, tenant: str, name: str, role: Role, key:
         if added is not None:
             return True
         holder = await tenants.holder(hash_of(key))
+        if holder is not None and holder.tenant_id == tenant_id and holder.role is not role:
+            await tenants.set_role(holder.api_key_id, role)
     if holder is None:
         raise KeyRefused("This key was revoked; make another one.")
     if holder.tenant_id != tenant_id:

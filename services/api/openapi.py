@@ -15,7 +15,9 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import (
     Components,
     OpenAPI,
+    OpenAPIType,
     Operation,
+    Parameter,
     PathItem,
     RequestBody,
     Schema,
@@ -26,8 +28,11 @@ from litestar.openapi.spec import (
 from litestar.types import Method
 from pydantic import BaseModel
 
-from api import health, problems, requests, statuses, views
-from api.routes import search
+from api import bulk_requests, health, problems, requests, statuses, views
+from api.errors import IdempotencyKeyReused
+from api.idempotency import KEY_CHARS_MAX, KEY_HEADER, REPLAYED_HEADER
+from api.problems import KINDS
+from api.routes import quarantine, search, tenant, work_list
 
 DESCRIPTION = """\
 Files go into a dataset by signed upload URLs; what arrives is parsed, cut, embedded and searchable
@@ -49,11 +54,24 @@ TAGS = {
     "Uploads": "More files for a dataset, or newer versions of those it has.",
     "Documents": "The files of a dataset, each as its latest job left it.",
     "Search": "The passages that answer a question, with their places in the files.",
+    "Tenant": "Whom the API key belongs to; a pause of everything.",
     "Jobs": "The work on the documents: how far it is, why it failed, what to do again.",
+    "Quarantine": "Messages of the queue that made no job. For keys with the role `operator`.",
     "Health": "For those who run the service. Without a key.",
 }
 # Where the shapes of bodies and answers are declared: their docstrings describe them.
-DECLARING = (requests, views, statuses, search, health, problems)
+DECLARING = (
+    requests,
+    bulk_requests,
+    views,
+    statuses,
+    search,
+    work_list,
+    tenant,
+    quarantine,
+    health,
+    problems,
+)
 # As JSON Schema has them, and the framework.
 LIMITS = {
     "minLength": "min_length",
@@ -64,6 +82,18 @@ LIMITS = {
     "maximum": "maximum",
     "exclusiveMaximum": "exclusive_maximum",
 }
+
+KEY_PARAMETER = Parameter(
+    name=KEY_HEADER,
+    param_in="header",
+    required=False,
+    schema=Schema(type=OpenAPIType.STRING, min_length=1, max_length=KEY_CHARS_MAX),
+    description=(
+        "Any text that you use for one order only, such as a UUID. If the same request comes again "
+        "with it within 24 hours, nothing is done again: the answer is that of the first one, with "
+        f"the header `{REPLAYED_HEADER}: true`. Refusals and failures are not kept."
+    ),
+)
 
 
 def openapi_config(version: str) -> OpenAPIConfig:
@@ -104,6 +134,8 @@ def complete(document: OpenAPI) -> None:
         for status, response in (operation.responses or {}).items():
             if response.description == HTTPStatus(int(status)).description:
                 response.description = HTTPStatus(int(status)).phrase + "."
+        if str(int(KINDS[IdempotencyKeyReused].status)) in (operation.responses or {}):
+            operation.parameters = [*(operation.parameters or []), KEY_PARAMETER]
         if isinstance(operation.request_body, RequestBody):
             operation.request_body.required = not _may_be_null(operation.request_body)
 

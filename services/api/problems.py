@@ -20,15 +20,26 @@ from litestar.types import ExceptionHandlersMap
 from api.errors import (
     FieldError,
     ForeignObjectKey,
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
     InvalidRequest,
     ObjectNotFound,
+    OperatorOnly,
     ReadOnlyKey,
     RequestRefused,
     RequestTimedOut,
     Unauthenticated,
 )
 from api.wording import in_words
-from db.errors import DatasetNotFound, DocumentNotFound, JobConflict, JobNotFound, is_away
+from db.errors import (
+    DatasetNotFound,
+    DocumentNotFound,
+    JobConflict,
+    JobNotFound,
+    MessageConflict,
+    MessageNotFound,
+    is_away,
+)
 from pipeline.embed.errors import EmbeddingInputRejected
 from pipeline.errors import DependencyError
 
@@ -80,6 +91,7 @@ UNAVAILABLE = Kind(
 KINDS: Mapping[type[Exception], Kind] = {
     Unauthenticated: Kind(HTTPStatus.UNAUTHORIZED, "unauthenticated", "A valid API key is needed"),
     ReadOnlyKey: Kind(HTTPStatus.FORBIDDEN, "read_only_key", "The API key may only read"),
+    OperatorOnly: Kind(HTTPStatus.FORBIDDEN, "operator_only", "The API key is no operator's"),
     InvalidRequest: INVALID,
     ForeignObjectKey: Kind(
         HTTPStatus.BAD_REQUEST, "foreign_object_key", "The object is not the dataset's"
@@ -89,6 +101,16 @@ KINDS: Mapping[type[Exception], Kind] = {
     DocumentNotFound: Kind(HTTPStatus.NOT_FOUND, "document_not_found", "There is no such document"),
     JobNotFound: Kind(HTTPStatus.NOT_FOUND, "job_not_found", "There is no such job"),
     JobConflict: Kind(HTTPStatus.CONFLICT, "job_conflict", "The job's state does not allow this"),
+    MessageNotFound: Kind(HTTPStatus.NOT_FOUND, "message_not_found", "There is no such message"),
+    MessageConflict: Kind(HTTPStatus.CONFLICT, "message_conflict", "The message makes no job"),
+    IdempotencyKeyInUse: Kind(
+        HTTPStatus.CONFLICT, "idempotency_key_in_use", "The same request is being answered"
+    ),
+    IdempotencyKeyReused: Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "idempotency_key_reused",
+        "The Idempotency-Key came with another request",
+    ),
     EmbeddingInputRejected: Kind(
         HTTPStatus.BAD_REQUEST, "query_rejected", "The embedding model does not take this query"
     ),
@@ -125,10 +147,17 @@ def problem_response(request: Request[Any, Any, Any], error: Exception) -> Respo
     return _response(error, request_id=str(request.scope["state"].get("request_id", "")))
 
 
-def documented(*errors: type[Exception], takes_body: bool = False) -> dict[int, ResponseSpec]:
-    """These problems, and those of every path, for the OpenAPI document."""
+def documented(
+    *errors: type[Exception], takes_body: bool = False, takes_key: bool = False
+) -> dict[int, ResponseSpec]:
+    """These problems, and those of every path, for the OpenAPI document.
+
+    `takes_key`: the request may carry an `Idempotency-Key`.
+    """
     kinds = [INVALID, KINDS[Unauthenticated], INTERNAL, UNAVAILABLE]
     kinds += [KINDS[error] for error in errors]
+    if takes_key:
+        kinds += [KINDS[IdempotencyKeyInUse], KINDS[IdempotencyKeyReused]]
     if takes_body:
         kinds.append(FRAMEWORK_KINDS[HTTPStatus.REQUEST_ENTITY_TOO_LARGE])
     described: dict[int, list[str]] = {}
@@ -222,6 +251,8 @@ def _headers(kind: Kind, error: Exception) -> dict[str, str]:
         told = error.retry_after if isinstance(error, DependencyError) else None
         wait = min(told or RETRY_AFTER, RETRY_AFTER_MAX)
         return {"Retry-After": str(max(1, round(wait.total_seconds())))}
+    if isinstance(error, IdempotencyKeyInUse):
+        return {"Retry-After": "1"}
     if isinstance(error, HTTPException) and error.headers:
         return {name: value for name, value in error.headers.items() if name.lower() == "allow"}
     return {}

@@ -49,7 +49,7 @@ def _content_type(text: str) -> str:
     return text
 
 
-def _uuid(value: object) -> object:
+def as_uuid(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
@@ -78,7 +78,7 @@ ContentType = Annotated[
 ]
 
 
-def _with_example(**body: Any) -> ConfigDict:
+def with_example(**body: Any) -> ConfigDict:
     """For the documentation: a body that can be sent as it stands."""
     return ConfigDict(json_schema_extra={"examples": [body]})
 
@@ -120,7 +120,7 @@ class Chunking(Body):
 class NewFile(Body):
     """A file to upload. What is given of type and size is signed: the upload must match it."""
 
-    model_config = _with_example(
+    model_config = with_example(
         file_name="reports/2026/summary.pdf",
     )
 
@@ -148,7 +148,7 @@ NewFiles = Annotated[
 class CreateDataset(Body):
     """A dataset, and the files that will be uploaded to it first."""
 
-    model_config = _with_example(
+    model_config = with_example(
         name="Annual reports",
         files=[{"file_name": "reports/2026/summary.pdf"}, {"file_name": "figures.xlsx"}],
     )
@@ -164,7 +164,7 @@ class CreateDataset(Body):
 class UpdateDataset(Body):
     """What to change; what is left out stays as it is."""
 
-    model_config = _with_example(
+    model_config = with_example(
         name="Annual reports, all years",
         priority=10,
     )
@@ -189,10 +189,18 @@ class UpdateDataset(Body):
         return given
 
 
+class UpdateTenant(Body):
+    """A pause of everything, or its end."""
+
+    model_config = with_example(paused=True)
+
+    paused: bool = Field(description="While a tenant is paused, none of its documents is indexed.")
+
+
 class RequestUploads(Body):
     """More files for a dataset. The name of an existing document overwrites it."""
 
-    model_config = _with_example(
+    model_config = with_example(
         files=[{"file_name": "reports/2027/summary.pdf"}],
     )
 
@@ -208,7 +216,7 @@ class UploadedFile(Body):
 class CompleteUploads(Body):
     """Which files were uploaded; all that have an upload URL if left out."""
 
-    model_config = _with_example(
+    model_config = with_example(
         files=[{"file_name": "reports/2026/summary.pdf"}],
     )
 
@@ -218,19 +226,19 @@ class CompleteUploads(Body):
 class TriggerJob(Body):
     """An object of the bucket to look at again."""
 
-    model_config = _with_example(
+    model_config = with_example(
         dataset_id="0198f3a2-7c1e-7b60-9d54-3f1f0a6c2e11",
         object_key="0198f3a2-7c1e-7b60-9d54-3f1f0a6c2e11/reports/2026/summary.pdf",
     )
 
-    dataset_id: Annotated[UUID, BeforeValidator(_uuid)]
+    dataset_id: Annotated[UUID, BeforeValidator(as_uuid)]
     object_key: Annotated[str, Field(min_length=1, max_length=KEY_BYTES_MAX)]
 
 
 class Search(Body):
     """A question to a dataset."""
 
-    model_config = _with_example(
+    model_config = with_example(
         query="How did revenue develop?",
         limit=5,
     )

@@ -50,7 +50,8 @@ class ChunkingView:
 
 @dataclass(frozen=True, slots=True)
 class DatasetView:
-    """`document_count` leaves out what was deleted; `chunk_count` is what search looks through."""
+    """`document_count` leaves out what was deleted; `chunk_count` is what search looks through.
+    Nothing is indexed while it is `paused`, or while the whole tenant is: `tenant_paused`."""
 
     id: UUID
     name: str
@@ -62,6 +63,7 @@ class DatasetView:
     chunk_count: int
     priority: int
     paused: bool
+    tenant_paused: bool
     chunking: ChunkingView
     created_at: datetime
     updated_at: datetime
@@ -79,6 +81,7 @@ class DatasetView:
             chunk_count=row.counts.chunks,
             priority=row.priority,
             paused=row.paused_at is not None,
+            tenant_paused=row.tenant_paused_at is not None,
             chunking=ChunkingView(row.chunking.strategy, row.chunking.size, row.chunking.overlap),
             created_at=row.created_at,
             updated_at=row.updated_at,
@@ -172,8 +175,8 @@ class JobView:
     """`retries` counts the tries after the first, `attempts` every start of the work.
 
     While queued, `waiting_for` may say why it is not being worked on; `next_attempt_at` when it is
-    due, null while the dataset is paused. `error` is the latest one, also while another try is to
-    come.
+    due, null while the dataset or the tenant is paused. `error` is the latest one, also while
+    another try is to come. Jobs that failed alike have one `error_fingerprint`.
     """
 
     task_id: UUID
@@ -194,6 +197,7 @@ class JobView:
     priority: int
     error_code: str | None
     error: str | None
+    error_fingerprint: str | None
     created_at: datetime
     updated_at: datetime
     started_at: datetime | None
@@ -222,6 +226,7 @@ class JobView:
             priority=job.priority,
             error_code=job.error_code,
             error=job.error,
+            error_fingerprint=job.error_fingerprint,
             created_at=job.created_at,
             updated_at=job.updated_at,
             started_at=job.started_at,
@@ -254,6 +259,16 @@ class RemovalView:
     """The job that removes the object and what was stored of it."""
 
     task_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class CancelledView:
+    """How many jobs were cancelled, or would be in a dry run. `remaining` are left, or came in the
+    meantime: send the order once more."""
+
+    dry_run: bool
+    cancelled: int
+    remaining: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +307,7 @@ class AttemptView:
 
 
 def _waiting_for(job: Job, *, held: bool) -> WaitingFor | None:
-    """A pause before all else: nothing of the dataset is begun until it ends."""
+    """A pause before all else: nothing is indexed until it ends."""
     if held:
         return WaitingFor.PAUSE
     return None if job.waiting_for is None else WaitingFor(job.waiting_for)

@@ -33,13 +33,14 @@ def migrate(environment: Mapping[str, str]) -> Part:
 
 
 def api_key(environment: Mapping[str, str]) -> Part:
-    """Makes the key of the env file exist."""
+    """Makes the key of the env file exist; who runs a local stack may see all of it."""
     return Part(
         name="api-key",
         command=(
             sys.executable, "-m", "api.keys", "ensure",
             "--tenant", LOCAL_TENANT,
             "--key-env", "SLUICE_API_KEY",
+            "--role", "operator",
         ),
         environment=environment,
         needs=("migrate",),

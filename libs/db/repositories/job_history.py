@@ -1,6 +1,6 @@
 """Jobs and their attempts as clients see them: filtered, newest first."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -25,6 +25,10 @@ class JobFilter:
     fingerprint: str | None = None
     created_before: datetime | None = None
     created_after: datetime | None = None
+
+    def described(self) -> dict[str, str]:
+        """What is given, for the audit log."""
+        return {name: str(value) for name, value in asdict(self).items() if value is not None}
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """What a `Job` must be; nothing if all is left open."""

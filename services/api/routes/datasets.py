@@ -5,21 +5,25 @@ from uuid import UUID
 from litestar import Router, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
+from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 
 from api import uploads
 from api.auth import Caller, may_write
 from api.cursors import decode_cursor
 from api.errors import ReadOnlyKey
+from api.idempotency import Once
 from api.limits import Limits
+from api.orders import Orders
 from api.problems import documented
 from api.requests import CreateDataset, UpdateDataset
 from api.resources import Resources
 from api.routes.parameters import DEFAULT_LIMIT, Cursor, DatasetId, Limit
-from api.views import CreatedDatasetView, DatasetView, Page
+from api.views import CancelledView, CreatedDatasetView, DatasetView, Page
 from db.errors import DatasetNotFound
 from db.ids import uuid7
 from db.repositories.audit_log import AuditLogRepository
 from db.repositories.datasets import ChunkingRow, DatasetRepository
+from db.repositories.job_history import JobFilter
 from pipeline.chunk import ChunkSettings
 
 
@@ -27,13 +31,14 @@ from pipeline.chunk import ChunkSettings
     "/",
     guards=[may_write],
     summary="Create a dataset",
-    responses=documented(ReadOnlyKey, takes_body=True),
+    responses=documented(ReadOnlyKey, takes_body=True, takes_key=True),
 )
 async def create_dataset(
     data: JSONBody[CreateDataset],
     caller: NamedDependency[Caller],
     resources: NamedDependency[Resources],
     limits: NamedDependency[Limits],
+    once: NamedDependency[Once],
 ) -> CreatedDatasetView:
     """Makes the dataset and an upload URL for every file. Upload each file with the headers that
     stand beside its URL; what arrives is indexed without a further call."""
@@ -59,8 +64,9 @@ async def create_dataset(
         AuditLogRepository(session).record(
             caller, "dataset.created", dataset_id, name=data.name, files=len(files)
         )
-        row = await datasets.get(dataset_id)
-    return CreatedDatasetView(DatasetView.of(row), urls)
+        view = CreatedDatasetView(DatasetView.of(await datasets.get(dataset_id)), urls)
+        await once.keep(session, view, status=HTTP_201_CREATED)
+    return view
 
 
 @get("/", summary="List datasets", responses=documented())
@@ -140,6 +146,28 @@ async def delete_dataset(
         AuditLogRepository(session).record(caller, "dataset.deleted", dataset_id)
 
 
+@post(
+    "/{dataset_id:uuid}/cancel",
+    guards=[may_write],
+    status_code=HTTP_200_OK,
+    summary="Cancel a dataset's jobs",
+    responses=documented(ReadOnlyKey, DatasetNotFound, takes_key=True),
+)
+async def cancel_dataset(
+    dataset_id: DatasetId,
+    caller: NamedDependency[Caller],
+    resources: NamedDependency[Resources],
+    limits: NamedDependency[Limits],
+) -> CancelledView:
+    """All unfinished ones, those at work first; removals of deleted documents go on. One request
+    works for a bounded time. What is uploaded later is indexed: to stop that, pause the dataset."""
+    async with resources.sessions() as session:
+        await DatasetRepository(session, caller.tenant_id).live_space(dataset_id)
+    orders = Orders(resources.sessions, caller, time=limits.order_time)
+    done = await orders.cancel(JobFilter(dataset_id=dataset_id), target=dataset_id)
+    return CancelledView(dry_run=False, cancelled=done.jobs, remaining=done.remaining)
+
+
 async def _view(resources: Resources, caller: Caller, dataset_id: UUID) -> DatasetView:
     async with resources.sessions() as session:
         return DatasetView.of(await DatasetRepository(session, caller.tenant_id).get(dataset_id))
@@ -151,6 +179,13 @@ def _row(chunking: ChunkSettings) -> ChunkingRow:
 
 router = Router(
     "/datasets",
-    route_handlers=[create_dataset, list_datasets, get_dataset, update_dataset, delete_dataset],
+    route_handlers=[
+        create_dataset,
+        list_datasets,
+        get_dataset,
+        update_dataset,
+        delete_dataset,
+        cancel_dataset,
+    ],
     tags=["Datasets"],
 )

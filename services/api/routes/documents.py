@@ -1,8 +1,8 @@
 """The documents of a dataset."""
 
-from litestar import Router, delete, get
+from litestar import Router, delete, get, post
 from litestar.di import NamedDependency
-from litestar.status_codes import HTTP_202_ACCEPTED
+from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
 
 from api.auth import Caller, may_write
 from api.cursors import decode_cursor
@@ -10,12 +10,13 @@ from api.errors import ReadOnlyKey
 from api.problems import documented
 from api.resources import Resources
 from api.routes.parameters import DEFAULT_LIMIT, Cursor, DatasetId, DocumentId, Limit
-from api.views import DocumentView, Page, RemovalView
-from db.errors import DatasetNotFound, DocumentNotFound
+from api.views import DocumentView, JobView, Page, RemovalView
+from db.errors import DatasetNotFound, DocumentNotFound, JobConflict
 from db.repositories.audit_log import AuditLogRepository
 from db.repositories.commands import CommandRepository
 from db.repositories.datasets import DatasetRepository
 from db.repositories.document_views import DocumentViewRepository
+from db.repositories.job_history import JobHistoryRepository
 
 
 @get("/", summary="List documents", responses=documented(DatasetNotFound))
@@ -79,8 +80,34 @@ async def delete_document(
     return RemovalView(job_id)
 
 
+@post(
+    "/{document_id:uuid}/cancel",
+    guards=[may_write],
+    status_code=HTTP_200_OK,
+    summary="Cancel a document's job",
+    responses=documented(
+        ReadOnlyKey, DatasetNotFound, DocumentNotFound, JobConflict, takes_key=True
+    ),
+)
+async def cancel_document(
+    dataset_id: DatasetId,
+    document_id: DocumentId,
+    caller: NamedDependency[Caller],
+    resources: NamedDependency[Resources],
+) -> JobView:
+    """Its unfinished job, which is the answer. What search shows of the document stays as it is."""
+    async with resources.sessions.begin() as session:
+        await DatasetRepository(session, caller.tenant_id).hold(dataset_id)
+        commands = CommandRepository(session, caller.tenant_id)
+        job_id = await commands.cancel_document(dataset_id, document_id)
+        AuditLogRepository(session).record(
+            caller, "job.cancelled", job_id, document_id=str(document_id)
+        )
+        return JobView.of(await JobHistoryRepository(session, caller.tenant_id).get(job_id))
+
+
 router = Router(
     "/datasets/{dataset_id:uuid}/documents",
-    route_handlers=[list_documents, get_document, delete_document],
+    route_handlers=[list_documents, get_document, delete_document, cancel_document],
     tags=["Documents"],
 )

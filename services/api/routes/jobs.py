@@ -11,6 +11,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
 
 from api import uploads
 from api.auth import Caller, may_write
+from api.bulk_requests import FINGERPRINT_FORMAT, NAME_FORMAT
 from api.cursors import decode_cursor
 from api.errors import ForeignObjectKey, ObjectNotFound, ReadOnlyKey
 from api.file_names import normalised, object_key
@@ -28,8 +29,6 @@ from db.repositories.commands import CommandRepository
 from db.repositories.datasets import DatasetRepository
 from db.repositories.job_history import JobFilter, JobHistoryRepository
 
-NAME = r"^[a-z][a-z0-9_]{0,63}$"
-
 
 @get("/", summary="List jobs", responses=documented())
 async def list_jobs(  # noqa: PLR0917  # the framework passes them by name
@@ -39,16 +38,20 @@ async def list_jobs(  # noqa: PLR0917  # the framework passes them by name
     dataset_id: Annotated[UUID | None, QueryParameter(description="Of this dataset.")] = None,
     document_id: Annotated[UUID | None, QueryParameter(description="Of this document.")] = None,
     error_code: Annotated[
-        str | None, QueryParameter(pattern=NAME, description="With this latest error.")
+        str | None, QueryParameter(pattern=NAME_FORMAT, description="With this latest error.")
     ] = None,
     stage: Annotated[
-        str | None, QueryParameter(pattern=NAME, description="At work on this stage.")
+        str | None, QueryParameter(pattern=NAME_FORMAT, description="At work on this stage.")
+    ] = None,
+    fingerprint: Annotated[
+        str | None,
+        QueryParameter(pattern=FINGERPRINT_FORMAT, description="Failed alike; see the failures."),
     ] = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[JobView]:
     """Newest first. Filters narrow together."""
-    wanted = JobFilter(status, dataset_id, document_id, error_code, stage)
+    wanted = JobFilter(status, dataset_id, document_id, error_code, stage, fingerprint)
     before = decode_cursor(cursor)
     async with resources.sessions() as session:
         rows = await JobHistoryRepository(session, caller.tenant_id).page(
@@ -63,7 +66,12 @@ async def list_jobs(  # noqa: PLR0917  # the framework passes them by name
     status_code=HTTP_202_ACCEPTED,
     summary="Trigger a job by hand",
     responses=documented(
-        ReadOnlyKey, ForeignObjectKey, DatasetNotFound, ObjectNotFound, takes_body=True
+        ReadOnlyKey,
+        ForeignObjectKey,
+        DatasetNotFound,
+        ObjectNotFound,
+        takes_body=True,
+        takes_key=True,
     ),
 )
 async def trigger_job(
@@ -129,7 +137,7 @@ async def list_attempts(
     guards=[may_write],
     status_code=HTTP_202_ACCEPTED,
     summary="Retry a failed or cancelled job",
-    responses=documented(ReadOnlyKey, JobNotFound, JobConflict),
+    responses=documented(ReadOnlyKey, JobNotFound, JobConflict, takes_key=True),
 )
 async def retry_job(
     task_id: TaskId, caller: NamedDependency[Caller], resources: NamedDependency[Resources]
@@ -148,7 +156,7 @@ async def retry_job(
     guards=[may_write],
     status_code=HTTP_200_OK,
     summary="Cancel an unfinished job",
-    responses=documented(ReadOnlyKey, JobNotFound, JobConflict),
+    responses=documented(ReadOnlyKey, JobNotFound, JobConflict, takes_key=True),
 )
 async def cancel_job(
     task_id: TaskId, caller: NamedDependency[Caller], resources: NamedDependency[Resources]

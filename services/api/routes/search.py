@@ -12,6 +12,7 @@ from litestar.status_codes import HTTP_200_OK
 
 from api.auth import Caller
 from api.errors import FieldError, InvalidRequest
+from api.idempotency import NOT_ORDERING
 from api.metrics import Metrics
 from api.problems import documented
 from api.requests import Search
@@ -90,6 +91,7 @@ class SearchView:
 
 @post(
     "/",
+    opt={NOT_ORDERING: True},
     status_code=HTTP_200_OK,
     summary="Search a dataset",
     responses=documented(DatasetNotFound, EmbeddingInputRejected, takes_body=True),

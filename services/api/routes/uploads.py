@@ -26,7 +26,7 @@ from db.repositories.uploads import UploadRepository
     "/",
     guards=[may_write],
     summary="Get more upload URLs",
-    responses=documented(ReadOnlyKey, DatasetNotFound, takes_body=True),
+    responses=documented(ReadOnlyKey, DatasetNotFound, takes_body=True, takes_key=True),
 )
 async def request_uploads(
     dataset_id: DatasetId,
@@ -58,7 +58,7 @@ async def request_uploads(
     guards=[may_write],
     status_code=HTTP_202_ACCEPTED,
     summary="Say that files were uploaded",
-    responses=documented(ReadOnlyKey, DatasetNotFound, takes_body=True),
+    responses=documented(ReadOnlyKey, DatasetNotFound, takes_body=True, takes_key=True),
 )
 async def complete_uploads(
     dataset_id: DatasetId,
