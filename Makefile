@@ -1,6 +1,6 @@
 # Every command of the project. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs clean demo test check lint types arrows format migrate lock bench install-local install-dev
+.PHONY: help up down status logs clean demo test check lint types arrows format migrate lock bench bench-alone install-local install-dev
 
 # Relative on purpose: the clone's path may hold blanks.
 BOOTSTRAP := sh deploy/local/stack/bootstrap.sh
@@ -51,7 +51,10 @@ migrate: install-local ## Bring the running stack's database to the newest schem
 	@. .local/env && $(PY) -m alembic upgrade head
 
 bench: install-local ## Run a benchmark against the running stack (NAME=...; without it, list them)
-	@if [ -z '$(NAME)' ]; then ls bench; else . .local/env && $(PY) bench/$(NAME).py $(ARGS); fi
+	@if [ -z '$(NAME)' ]; then grep -hE '^ +make bench' bench/*.py; else . .local/env && $(PY) bench/$(NAME).py $(ARGS); fi
+
+bench-alone: install-local ## Run a benchmark that starts servers of its own (NAME=fairness, backlog, outage)
+	@$(PY) bench/$(NAME).py $(ARGS)
 
 lock: ## Pin the requirements anew, with hashes
 	@$(BOOTSTRAP) uv
