@@ -1,8 +1,8 @@
 """A gate that many pass together, and one now and then alone.
 
 A job that was at work when a worker died may be what killed it; it runs alone for its first while,
-so that it takes no neighbour down with it. Only for a while: a large file may have hours to go, and
-most often it was not the killer but one of the victims.
+so that it takes no neighbour down with it. Only for a while, and only if the others leave soon: a
+large file may have hours to go, and most often it was not the killer but one of the victims.
 """
 
 import asyncio
@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 ALONE_SECONDS = 60.0
+# A dead worker's jobs are to be taken up within a minute; half of it is the lease.
+PATIENCE_SECONDS = 15.0
 
 
 class Gate:
@@ -31,11 +33,19 @@ class Gate:
             self._leave()
 
     @asynccontextmanager
-    async def alone(self, seconds: float = ALONE_SECONDS) -> AsyncIterator[None]:
-        """Wait until nobody is inside; keep everybody else out, for at most `seconds`."""
+    async def alone(
+        self, seconds: float = ALONE_SECONDS, *, patience: float = PATIENCE_SECONDS
+    ) -> AsyncIterator[None]:
+        """Wait until nobody is inside; keep everybody else out, for at most `seconds`.
+
+        If somebody is still inside after `patience` seconds it goes in all the same, like others.
+        """
         await self._entry.acquire()
         try:
-            await self._empty.wait()
+            async with asyncio.timeout(patience):
+                await self._empty.wait()
+        except TimeoutError:
+            seconds = 0.0
         except BaseException:
             self._entry.release()
             raise
