@@ -195,15 +195,16 @@ async def test_somebody_cancelled_in_the_queue_does_not_hold_up_who_is_behind() 
 
 async def test_who_waits_too_long_to_be_alone_goes_in_beside_the_others() -> None:
     gate = Gate()
-    async with visiting(gate.shared()) as long:
-        async with visiting(gate.alone(patience=SHORT_SECONDS)) as lapsed:
-            held_back = not lapsed.inside
-            async with asyncio.timeout(SOON_SECONDS):
-                await lapsed.came_in.wait()
-            async with visiting(gate.shared()) as later:
-                async with asyncio.timeout(SOON_SECONDS):
-                    await later.came_in.wait()
+    async with (
+        visiting(gate.shared()) as long,
+        visiting(gate.alone(patience=SHORT_SECONDS)) as lapsed,
+        asyncio.timeout(SOON_SECONDS),
+    ):
+        held_back = not lapsed.inside
+        await lapsed.came_in.wait()
+        async with visiting(gate.shared()) as later:
+            await later.came_in.wait()
 
-                assert held_back
-                assert long.inside
-                assert lapsed.inside
+            assert held_back
+            assert long.inside
+            assert lapsed.inside
