@@ -7,7 +7,6 @@ what a batch could not do does not come again. Rows are locked documents first, 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, exists, func, select
@@ -15,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from db.models import Dataset, Document, Job, Status
-from db.repositories.changes import UNFINISHED, ring
+from db.repositories.bell import UNFINISHED, ring
 from db.repositories.commands import cancel_locked, requeue_locked
 from db.repositories.job_history import JobFilter
 from db.repositories.tombstones import REMOVAL_REASON
