@@ -166,10 +166,10 @@ class ChangeRepository:
             document.event_time, document.event_etag = change.at, change.etag
             if not change.gone:
                 document.etag, document.size = change.etag, change.size
+        if change.at is None:
+            document.event_etag = change.etag  # None: nobody knows; a job looks for itself
         if change.at is None and change.size is not None:
             document.size = change.size  # from a look at the store: it decides the queue
-        elif change.at is None:
-            document.event_etag = change.etag  # None: nobody knows; a job looks for itself
         if document.removed_at is not None and not change.gone:
             document.removed_at = document.deleted_at = None
             document.deleted_etag = document.deleted_modified = None

@@ -182,6 +182,8 @@ class JobRepository:
         """
         document = await self._session.get_one(Document, claim.document_id)
         if await self._is_outdated(claim, document.live_etag):
+            # If it had gone, it may be there again: not hidden until the next attempt has looked.
+            document.removed_at = document.removed_unasked_at = None
             await self.release(claim, tally, newer=True)
             return False
         await self._fenced(

@@ -28,6 +28,7 @@ ARROWS: dict[tuple[str, str], set[str]] = {
     (Status.PROCESSING, Status.QUEUED): {
         *("step", "fail", "retry_later", "wait", "hold_removal", "release", "lapse"),
         *("delete_document", "upkeep"),
+        *("upload", "event", "say_complete", "audit"),  # news for a deleted dataset
     },
     (Status.FAILED, Status.QUEUED): {"retry"},
     (Status.CANCELLED, Status.QUEUED): {"retry"},

@@ -145,11 +145,9 @@ class Machine:
         async with self.sessions.begin() as session:
             audit = AuditRepository(session)
             known = (await audit.known_by_key([document.key])).get(document.key)
-            live = None if known is None else known.live_generation
-            rows_differ = which == 0 and known is not None and not known.busy
-            if known is not None and live is not None and rows_differ:
-                await audit.rebuild(known.document_id, live)
-        if live is not None and (document.etag is None or rows_differ):
+            live = known is not None and known.live_generation is not None
+            rebuilt = which == 0 and known is not None and live and await audit.rebuild(known)
+        if live and (document.etag is None or rebuilt):
             await self._apply(document.hint("audit"))
         elif document.etag is not None and (
             known is None

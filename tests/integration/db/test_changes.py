@@ -4,13 +4,18 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+import pytest
 from sqlalchemy import update
 
 from db.engine import Sessions
+from db.errors import FenceRaised
 from db.models import Dataset, Document, Job, Status, UploadHint
 from db.repositories.changes import Change
+from db.repositories.datasets import DatasetRepository
 from db.repositories.intake import IntakeRepository
-from support.catalog import LONG_AGO, Home, apply, document_of, jobs_of
+from db.repositories.jobs import JobRepository
+from support.attempts import claim
+from support.catalog import LONG_AGO, Home, apply, document_of, job_of, jobs_of
 
 
 async def finish(sessions: Sessions, home: Home, *, etag: str) -> None:
@@ -153,3 +158,22 @@ async def test_changes_of_many_datasets_go_in_together(sessions: Sessions, home:
 
     assert all(isinstance(job, UUID) for job in made.values())
     assert len(made) == 2
+
+
+async def test_what_arrives_for_a_deleted_dataset_takes_the_job_from_its_attempt(
+    sessions: Sessions, home: Home
+) -> None:
+    [job_id] = (await apply(sessions, home.change())).values()
+    assert job_id is not None
+    held = await claim(sessions, job_id)
+    async with sessions.begin() as session:
+        await DatasetRepository(session, home.tenant_id).delete(home.dataset_id)
+
+    await apply(sessions, home.change(etag="e2", minute=1))
+
+    async with sessions.begin() as session:
+        with pytest.raises(FenceRaised):
+            await JobRepository(session).check(held)
+    job = await job_of(sessions, job_id)
+    assert (job.status, job.reason) == (Status.QUEUED, "delete")
+    assert (await document_of(sessions, home)).live_generation is None

@@ -1,6 +1,7 @@
 """Claims, fences and verdicts on a real Postgres."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -343,3 +344,39 @@ async def test_claims_and_intake_do_not_wait_for_each_other_in_a_circle(
         )
 
         assert held is not None
+
+
+async def test_what_a_client_says_during_an_attempt_counts_even_if_no_event_comes(
+    sessions: Sessions, home: Home, job_id: UUID
+) -> None:
+    held = await claimed(sessions, job_id)
+    said = replace(home.change(), at=None, etag=None, size=20, reason="upload")
+    await apply(sessions, said)  # the object is e2 by now
+
+    finished = await switch_and_complete(sessions, held, etag="e1")
+
+    assert not finished
+    assert (await job_of(sessions, job_id)).status == Status.QUEUED
+
+
+async def test_a_file_that_comes_back_while_its_document_is_removed_and_then_fails_is_not_hidden(
+    sessions: Sessions, home: Home, job_id: UUID
+) -> None:
+    held = await claimed(sessions, job_id)
+    async with sessions.begin() as session:
+        await DocumentRepository(session).remove(held, asked=False, purge_delay=MINUTE)
+    await apply(sessions, home.change(etag="e2", minute=1))
+    async with sessions.begin() as session:
+        documents, jobs = DocumentRepository(session), JobRepository(session)
+        await documents.remove(held, asked=False, purge_delay=MINUTE)
+        await jobs.complete(held, AttemptTally(stage="remove"))
+    again = await claimed(sessions, job_id)
+
+    async with sessions.begin() as session:
+        await DocumentRepository(session).hold(again)
+        await JobRepository(session).fail(
+            again, AttemptTally(), code="encrypted", message="", etag="e2"
+        )
+
+    assert (await job_of(sessions, job_id)).status == Status.FAILED
+    assert (await document_of(sessions, home)).removed_at is None
