@@ -1,6 +1,6 @@
 # Every command of the project. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs clean demo test check lint types arrows format migrate lock bench bench-alone install-local install-dev
+.PHONY: help up down status logs clean demo test check lint types arrows format migrate lock bench bench-alone chaos install-local install-dev
 
 # Relative on purpose: the clone's path may hold blanks.
 BOOTSTRAP := sh deploy/local/stack/bootstrap.sh
@@ -55,6 +55,9 @@ bench: install-local ## Run a benchmark against the running stack (NAME=...; wit
 
 bench-alone: install-local ## Run a benchmark that starts servers of its own (NAME=fairness, backlog, outage)
 	@$(PY) bench/$(NAME).py $(ARGS)
+
+chaos: install-local ## Run everything under faults and compare with a quiet run (SEED=7 FAULTS=100 FILES=500)
+	@PYTHONPATH=tests $(PY) -m bench.chaos $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(FILES),--files $(FILES)) $(ARGS)
 
 lock: ## Pin the requirements anew, with hashes
 	@$(BOOTSTRAP) uv
