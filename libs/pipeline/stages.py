@@ -15,10 +15,12 @@ from db.repositories.breakers import BreakerRepository
 from db.repositories.documents import DocumentRepository, Target
 from db.repositories.jobs import JobRepository
 from pipeline.attempt import Attempt
+from pipeline.bucket import is_ours
 from pipeline.embed.errors import EmbedderMisconfigured
 from pipeline.errors import Dependency, RemovalsHeld, TooLarge
 from pipeline.fingerprint import fingerprint, text_key
 from pipeline.ingest import Ingestion
+from pipeline.store.object_errors import ObjectStoreMisconfigured
 from pipeline.store.objects import ObjectVersion
 from pipeline.text import DocumentText
 from pipeline.tools import Tools
@@ -80,16 +82,7 @@ async def _remove(tools: Tools, attempt: Attempt) -> None:
     target, claim, policy = attempt.target, attempt.claim, attempt.policy
     asked = target.deleted_at is not None
     if not asked and target.live_generation is not None:
-        async with tools.sessions() as session:
-            removed, total = await DocumentRepository(session).unasked_removals(
-                tenant_id=target.tenant_id, within=policy.removal_window
-            )
-        if removed >= max(policy.removal_floor, policy.removal_share * total):
-            raise RemovalsHeld(
-                "Many objects vanished from the bucket within minutes without a delete here, so "
-                "their documents go slowly, a few every ten minutes. Put the objects back if it "
-                "was a mistake; delete the documents by the API if it was not."
-            )
+        await _doubt(tools, attempt)
     with attempt.stage("remove"):
         attempt.check()
         if target.live_generation is not None:
@@ -112,6 +105,32 @@ async def _remove(tools: Tools, attempt: Attempt) -> None:
             finished = await JobRepository(session).complete(claim, attempt.tally)
             await BreakerRepository(session).close(attempt.answered)
     log.info("document.removed", asked=asked, finished=finished)
+
+
+async def _doubt(tools: Tools, attempt: Attempt) -> None:
+    """Look twice before a searchable document goes that nobody deleted here.
+
+    Raises:
+        ObjectStoreMisconfigured: none of our objects is in the bucket.
+        RemovalsHeld: too many went lately.
+    """
+    target, policy = attempt.target, attempt.policy
+    if not await is_ours(tools.sessions, tools.objects):
+        raise ObjectStoreMisconfigured(
+            "The bucket holds none of the searchable documents' objects, so nothing is removed. "
+            "Is R2_BUCKET the right one? If the objects are gone for good, delete the documents "
+            "by the API."
+        )
+    async with tools.sessions() as session:
+        removed, total = await DocumentRepository(session).unasked_removals(
+            tenant_id=target.tenant_id, within=policy.removal_window
+        )
+    if removed >= max(policy.removal_floor, policy.removal_share * total):
+        raise RemovalsHeld(
+            "Many objects vanished from the bucket within minutes without a delete here, so "
+            "their documents go slowly, a few every ten minutes. Put the objects back if it "
+            "was a mistake; delete the documents by the API if it was not."
+        )
 
 
 async def _index(tools: Tools, attempt: Attempt, version: ObjectVersion) -> None:

@@ -17,7 +17,8 @@ from prometheus_client import start_http_server
 from sqlalchemy import make_url
 
 from db.engine import create_engine, session_factory
-from db.repositories.changes import JOBS_CHANNEL, UPLOADS_CHANNEL
+from db.repositories.audit_runs import AUDITS_CHANNEL
+from db.repositories.bell import JOBS_CHANNEL, UPLOADS_CHANNEL
 from pipeline.broker import Doorbell, create_broker
 from pipeline.logs import configure_logs
 from pipeline.settings import read_settings
@@ -25,6 +26,7 @@ from pipeline.store.objects import ObjectStore
 from pipeline.store.vectors import VectorStore
 from poller.announcer import Announcer
 from poller.audit import Audit
+from poller.auditing.runs import AuditRuns
 from poller.cloudflare import (
     CloudflareQueue,
     QueueError,
@@ -88,6 +90,14 @@ async def main(settings: PollerSettings) -> None:
             grace=settings.audit_grace,
             large_bytes=settings.large_bytes,
         )
+        audit_runs = AuditRuns(
+            sessions,
+            objects,
+            vectors,
+            large_bytes=settings.large_bytes,
+            news=listener.channel(AUDITS_CHANNEL),
+            hears=listener.hears,
+        )
 
         async def intake(name: str, *, hints: asyncio.Event | None, required: bool) -> None:
             queue = await _open_queue(client, settings, name, required=required, stop=stop)
@@ -112,6 +122,7 @@ async def main(settings: PollerSettings) -> None:
             listener.run(stop),
             Upkeep(sessions, objects, vectors).run(stop),
             audit.run(stop),
+            audit_runs.run(stop),
         ]
         _serve_metrics(settings)
         log.info("poller.started", queue=name, bucket=settings.r2_bucket)

@@ -8,7 +8,7 @@ from sqlalchemy import and_, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import Dataset, Document, Job, UploadHint
-from db.repositories.changes import UNFINISHED
+from db.repositories.bell import UNFINISHED
 from db.repositories.tombstones import bury, queue_removal
 
 
@@ -42,7 +42,7 @@ class UpkeepRepository:
             Purge(
                 document.id,
                 document.dataset_id,
-                _bound(document),
+                purge_bound(document),
                 document.purge_after,
                 removed=document.removed_at is not None,
             )
@@ -159,7 +159,8 @@ class UpkeepRepository:
         return len(hints)
 
 
-def _bound(document: Document) -> int:
+def purge_bound(document: Document) -> int:
+    """Rows of generations below this may go."""
     if document.live_generation is not None:
         return document.live_generation
     # Nothing is live: all may go but what is being built.

@@ -90,18 +90,21 @@ class VectorReader:
                 found[record["content_hash"]] = [float(value) for value in record["dense"]]
         return found
 
-    async def generations(self, space: str, *, after: str = "") -> AsyncIterator[StoredGeneration]:
+    async def generations(
+        self, space: str, *, dataset: str | None = None, after: str = ""
+    ) -> AsyncIterator[StoredGeneration]:
         """Every generation of every document with its number of rows, in the order of row ids.
 
-        Takes memory for one page. `after` resumes behind the `last_id` of an earlier item. Rows
-        written while it runs may or may not be counted.
+        Of one dataset, or of all. Takes memory for one page. `after` resumes behind the `last_id`
+        of an earlier item. Rows written while it runs may or may not be counted.
         """
         fields = ["id", "dataset", "document", "generation"]
+        scope = "" if dataset is None else f"dataset == {quote(dataset)} and "
         current: StoredGeneration | None = None
         while True:
             records = await self._query(
                 space,
-                f"id > {quote(after)}",
+                f"{scope}id > {quote(after)}",
                 fields,
                 limit=AUDIT_PAGE_ROWS,
                 # As the library's own iterator does: pages in the order of ids.

@@ -175,13 +175,15 @@ async def test_a_verdict_on_another_version_says_nothing_of_this_one(
 
 
 async def test_an_object_that_is_gone_makes_a_job_for_its_document(
-    sessions: Sessions, home: Home, make_audit: MakeAudit
+    sessions: Sessions, home: Home, uploads: Bucket, make_audit: MakeAudit
 ) -> None:
+    await live_with_object(sessions, home, uploads, "still-there.txt", chunks=0)
     await searchable(sessions, home, chunks=0)
 
     await make_audit().round()
 
-    assert await reasons(sessions, home) == ["audit"]
+    [job] = [job for job in await jobs_of(sessions, home) if job.status == Status.QUEUED]
+    assert (job.document_id, job.reason) == ((await document_of(sessions, home)).id, "audit")
 
 
 async def test_what_is_no_document_of_ours_is_left_alone(
@@ -214,7 +216,7 @@ async def test_what_lies_in_a_deleted_dataset_is_to_be_removed(
 
     await make_audit().round()
 
-    assert await reasons(sessions, home) == ["audit"]
+    assert await reasons(sessions, home) == ["delete"]
     assert (await document_of(sessions, home)).deleted_at is not None
 
 
@@ -225,8 +227,8 @@ async def test_every_page_of_a_long_listing_is_compared(
     make_audit: MakeAudit,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("poller.audit.PAGE", 2)
-    monkeypatch.setattr("poller.audit.PAUSE_BETWEEN_PAGES", timedelta(0))
+    monkeypatch.setattr("poller.auditing.pace.PAGE", 2)
+    monkeypatch.setattr("poller.auditing.pace.PAUSE_BETWEEN_PAGES", timedelta(0))
     missed = ["b.txt", "d.txt", "f.txt", "h.txt", "j.txt"]
     gone = ["a.txt", "c.txt", "e1.txt", "e2.txt", "e3.txt", "k.txt", "l.txt", "m.txt"]
     for name in missed:
