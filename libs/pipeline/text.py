@@ -20,6 +20,8 @@ from pipeline.parse.canonical import (
     read_blocks,
     read_summary,
 )
+from pipeline.parse.pool import Guest
+from pipeline.queue import LARGE_BYTES
 from pipeline.store.objects import ObjectVersion
 from pipeline.tools import Tools
 
@@ -123,7 +125,10 @@ class DocumentText:
         self._attempt.check()
         self._attempt.tally.stage = "parse"
         parse = self._tools.parsers.parse(
-            self._original, file_name=target.file_name, content_type=version.content_type
+            self._original,
+            file_name=target.file_name,
+            content_type=version.content_type,
+            guest=Guest(target.dataset_id, large=version.size >= LARGE_BYTES),
         )
         with CanonicalWriter(self._text) as writer:
             async with parse as parsing:

@@ -30,7 +30,11 @@ class WorkerSettings(
 ):
     scratch_dir: Path = Field(Path(gettempdir()), validation_alias="SLUICE_SCRATCH_DIR")
     parsers: int = Field(
-        2, ge=1, le=64, validation_alias="SLUICE_PARSERS", description="parser child processes"
+        4,
+        ge=1,
+        le=64,
+        validation_alias="SLUICE_PARSERS",
+        description="parser child processes; one dataset holds all but one of them at most",
     )
     parser_memory: ByteSize = Field(ByteSize(1024**3), validation_alias="SLUICE_PARSER_MEMORY")
     parser_timeout: Seconds = Field(

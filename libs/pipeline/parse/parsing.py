@@ -24,6 +24,7 @@ from pipeline.errors import (
 from pipeline.parse.children import Child
 from pipeline.parse.limits import ParseLimits
 from pipeline.parse.protocol import Failure
+from pipeline.parse.turns import Guest
 
 # What a child may report of itself or of a document; it has no say in anything else.
 _REPORTED: dict[str, type[PermanentError] | type[DocumentError]] = {
@@ -46,9 +47,9 @@ class Lender(Protocol):
 
     limits: ParseLimits
 
-    async def acquire(self) -> Child: ...
+    async def acquire(self, guest: Guest) -> Child: ...
 
-    def release(self, child: Child, *, healthy: bool) -> None: ...
+    def release(self, child: Child, guest: Guest, *, healthy: bool) -> None: ...
 
 
 class Parsing:
@@ -59,9 +60,16 @@ class Parsing:
     """
 
     def __init__(
-        self, lender: Lender, path: Path, *, file_name: str, content_type: str | None
+        self,
+        lender: Lender,
+        path: Path,
+        *,
+        file_name: str,
+        content_type: str | None,
+        guest: Guest,
     ) -> None:
         self._lender = lender
+        self._guest = guest
         self._path = path
         self._file_name = file_name
         self._content_type = content_type
@@ -79,7 +87,7 @@ class Parsing:
         return self._summary
 
     async def __aenter__(self) -> Self:
-        child = self._child = await self._lender.acquire()
+        child = self._child = await self._lender.acquire(self._guest)
         child.order(self._path, file_name=self._file_name, content_type=self._content_type)
         return self
 
@@ -92,7 +100,7 @@ class Parsing:
         child, self._child = self._child, None
         if child is not None:
             child.rest()
-            self._lender.release(child, healthy=self._at_rest)
+            self._lender.release(child, self._guest, healthy=self._at_rest)
 
     def __aiter__(self) -> AsyncIterator[list[Block]]:
         return self._batches()

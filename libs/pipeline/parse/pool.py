@@ -8,7 +8,6 @@ A child is a copy of the template process (see `template.py`) and is replaced af
 documents, which is where leaks live, and after any fault.
 """
 
-import asyncio
 import shutil
 from pathlib import Path
 
@@ -18,13 +17,19 @@ from pipeline.parse.limits import ParseLimits
 from pipeline.parse.nursery import Nursery, new_folder
 from pipeline.parse.parsing import Parsing
 from pipeline.parse.scratch import ScratchFolder
+from pipeline.parse.turns import Guest, Turns
 from pipeline.parse.version import PARSER_VERSION
 
-__all__ = ["PARSER_VERSION", "ParserPool", "Parsing"]
+__all__ = ["PARSER_VERSION", "Guest", "ParserPool", "Parsing"]
+
+NOBODY = Guest()
 
 
 class ParserPool:
-    """At most `children` parses at once; further ones wait their turn. Bound to one event loop."""
+    """At most `children` parses at once; further ones wait their turn. Bound to one event loop.
+
+    With more than one child, one dataset never holds them all, and large files hold half at most.
+    """
 
     def __init__(
         self,
@@ -38,7 +43,7 @@ class ParserPool:
         self._documents_per_child = documents_per_child
         self._children = children
         self._scratch = ScratchFolder(scratch)
-        self._turns = asyncio.Semaphore(children)
+        self._turns = Turns(children)
         self._idle: list[Child] = []
         self._nursery: Nursery | None = None
 
@@ -62,13 +67,15 @@ class ParserPool:
             self._nursery = None
         self._scratch.close()
 
-    def parse(self, path: Path, *, file_name: str, content_type: str | None) -> Parsing:
+    def parse(
+        self, path: Path, *, file_name: str, content_type: str | None, guest: Guest = NOBODY
+    ) -> Parsing:
         """An asynchronous context manager; the file must stay where it is until it is left."""
-        return Parsing(self, path, file_name=file_name, content_type=content_type)
+        return Parsing(self, path, file_name=file_name, content_type=content_type, guest=guest)
 
-    async def acquire(self) -> Child:
+    async def acquire(self, guest: Guest) -> Child:
         """A child that waits for an order; raises ParserCrashed if none can be started."""
-        await self._turns.acquire()
+        await self._turns.take(guest)
         try:
             while self._idle:
                 child = self._idle.pop()
@@ -77,16 +84,16 @@ class ParserPool:
                 child.discard()
             return await self._new_child()
         except BaseException:
-            self._turns.release()
+            self._turns.give_back(guest)
             raise
 
-    def release(self, child: Child, *, healthy: bool) -> None:
+    def release(self, child: Child, guest: Guest, *, healthy: bool) -> None:
         """Takes the child back, or ends it if it is unwell, worn or grown."""
         if healthy and child.documents < self._documents_per_child and not child.has_grown:
             self._idle.append(child)
         else:
             child.discard()
-        self._turns.release()
+        self._turns.give_back(guest)
 
     async def _new_child(self) -> Child:
         if self._nursery is None:
