@@ -22,6 +22,7 @@ from api.openapi import complete, openapi_config
 from api.problems import EXCEPTION_HANDLERS
 from api.resources import Resources, open_resources
 from api.routes import (
+    audits,
     datasets,
     documents,
     health,
@@ -71,6 +72,7 @@ def create_app(settings: ApiSettings) -> Envelope:
             jobs.router,
             tenant.router,
             quarantine.router,
+            audits.router,
         ],
         middleware=middleware,
     )

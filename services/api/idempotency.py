@@ -22,6 +22,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.auth import WRITERS
 from api.errors import FieldError, IdempotencyKeyInUse, IdempotencyKeyReused, InvalidRequest
 from api.limits import BODY_BYTES_MAX
 from db.engine import Sessions
@@ -88,8 +89,9 @@ class IdempotencyMiddleware(ASGIMiddleware):
         self._patience = max(PATIENCE, 2 * request_timeout)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        key = _key(scope)
-        if key is None:
+        key, caller = _key(scope), scope["user"]
+        # Who may order nothing shall get no answer to another one's order.
+        if key is None or caller.role not in WRITERS:
             await next_app(scope, receive, send)
             return
         messages, body = await _read(receive)
@@ -98,7 +100,7 @@ class IdempotencyMiddleware(ASGIMiddleware):
             await next_app(scope, receive_again, send)  # which refuses it
             return
         sessions: Sessions = scope["litestar_app"].state.resources.sessions
-        tenant_id: UUID = scope["user"].tenant_id
+        tenant_id: UUID = caller.tenant_id
         found = await self._begin(sessions, tenant_id, key, _hash(scope, body))
         if isinstance(found, KeptAnswer):
             await _replay(found, send)
@@ -199,8 +201,9 @@ def _again(messages: Sequence[Any], receive: Receive) -> Receive:
 
 
 def _hash(scope: Scope, body: bytes) -> bytes:
+    """Of all that makes the answer, and of who may see it."""
     query: bytes = scope["query_string"]
-    head = json.dumps(["POST", scope["path"].rstrip("/"), query.decode("latin-1")])
+    head = json.dumps([scope["user"].role, scope["path"].rstrip("/"), query.decode("latin-1")])
     return hashlib.sha256(head.encode() + b"\n" + body).digest()
 
 

@@ -56,6 +56,7 @@ TAGS = {
     "Search": "The passages that answer a question, with their places in the files.",
     "Tenant": "Whom the API key belongs to; a pause of everything.",
     "Jobs": "The work on the documents: how far it is, why it failed, what to do again.",
+    "Audits": "Bucket, tables and index compared on demand, and mended.",
     "Quarantine": "Messages of the queue that made no job. For keys with the role `operator`.",
     "Health": "For those who run the service. Without a key.",
 }

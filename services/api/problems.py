@@ -32,6 +32,7 @@ from api.errors import (
 )
 from api.wording import in_words
 from db.errors import (
+    AuditNotFound,
     DatasetNotFound,
     DocumentNotFound,
     JobConflict,
@@ -101,6 +102,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     DocumentNotFound: Kind(HTTPStatus.NOT_FOUND, "document_not_found", "There is no such document"),
     JobNotFound: Kind(HTTPStatus.NOT_FOUND, "job_not_found", "There is no such job"),
     JobConflict: Kind(HTTPStatus.CONFLICT, "job_conflict", "The job's state does not allow this"),
+    AuditNotFound: Kind(HTTPStatus.NOT_FOUND, "audit_not_found", "There is no such audit"),
     MessageNotFound: Kind(HTTPStatus.NOT_FOUND, "message_not_found", "There is no such message"),
     MessageConflict: Kind(HTTPStatus.CONFLICT, "message_conflict", "The message makes no job"),
     IdempotencyKeyInUse: Kind(

@@ -64,7 +64,7 @@ class BulkRepository:
         query = self._matching(wanted, *_CANCELLABLE).order_by(Job.id)
         if after is not None:
             query = query.where(Job.id > after)
-        candidates = (await self._session.execute(query.limit(limit))).tuples().all()
+        candidates = (await self._session.execute(query.limit(limit))).all()
         now = await self.now()
         done = 0
         for document, job in await self._lock(candidates):
@@ -94,7 +94,7 @@ class BulkRepository:
         query = self._matching(wanted, *_RETRYABLE).order_by(Job.id.desc())
         if before is not None:
             query = query.where(Job.id < before)
-        candidates = (await self._session.execute(query.limit(limit))).tuples().all()
+        candidates = (await self._session.execute(query.limit(limit))).all()
         locked = await self._lock(candidates)
         ready = await self._ready([job.id for _, job in locked])
         now = await self.now()

@@ -90,4 +90,4 @@ class FailureRepository:
 
     async def _messages(self, job_ids: Sequence[UUID]) -> dict[UUID, str | None]:
         rows = await self._session.execute(select(Job.id, Job.error).where(Job.id.in_(job_ids)))
-        return dict(rows.tuples().all())
+        return dict(iter(rows))

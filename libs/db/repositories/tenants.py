@@ -84,7 +84,7 @@ class TenantRepository:
             .where(Job.tenant_id == tenant_id, Job.status.in_(UNFINISHED))
             .group_by(Job.status)
         )
-        jobs: dict[str, int] = dict(rows.tuples().all())
+        jobs: dict[str, int] = dict(iter(rows))
         return TenantRow(
             name=tenant.name,
             paused_at=tenant.paused_at,
