@@ -32,7 +32,7 @@ from api import bulk_requests, health, problems, requests, statuses, views
 from api.errors import IdempotencyKeyReused
 from api.idempotency import KEY_CHARS_MAX, KEY_HEADER, REPLAYED_HEADER
 from api.problems import KINDS
-from api.routes import quarantine, search, tenant, work_list
+from api.routes import audits, quarantine, search, tenant, work_list
 
 DESCRIPTION = """\
 Files go into a dataset by signed upload URLs; what arrives is parsed, cut, embedded and searchable
@@ -70,6 +70,7 @@ DECLARING = (
     work_list,
     tenant,
     quarantine,
+    audits,
     health,
     problems,
 )
