@@ -19,7 +19,7 @@ class IdempotentRequest(Base):
 
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
-    request_hash: Mapped[bytes]  # SHA-256 of method, path and body
+    request_hash: Mapped[bytes]  # SHA-256 of role, path and body
     status: Mapped[int | None]  # None while the first request is still being answered
     media_type: Mapped[str | None]
     body: Mapped[bytes | None]
