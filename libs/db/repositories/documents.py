@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.models import Dataset, Document, Event
+from db.models import Dataset, Document, Event, Job
 from db.repositories.jobs import Claim, JobRepository
 
 
@@ -100,7 +100,11 @@ class DocumentRepository:
         """
         document = await self._lock(claim.document_id)
         await self._jobs.check(claim)
-        document.etag, document.size = etag, size
+        overtaken = document.event_etag not in (None, etag) and (
+            document.event_time is not None and document.event_time > last_modified
+        )
+        if not overtaken:  # else a delete would be taken for one of this older version
+            document.etag, document.size = etag, size
         document.content_type, document.last_modified = content_type, last_modified
         begun = (
             document.building_etag == etag
@@ -184,6 +188,20 @@ class DocumentRepository:
         document.deleted_at = document.deleted_etag = document.deleted_modified = None
         document.purge_after = await self._now() + purge_delay
         await self._session.flush()
+
+    async def told_gone(self, claim: Claim) -> bool:
+        """Whether the bucket's own event said that the object was deleted, the last of all news."""
+        told = await self._session.scalar(
+            select(Document.id)
+            .join(Job, Job.document_id == Document.id)
+            .where(
+                Job.id == claim.job_id,
+                Job.reason == "event",
+                Document.event_time.is_not(None),
+                Document.event_etag.is_(None),
+            )
+        )
+        return told is not None
 
     async def unasked_removals(self, *, tenant_id: UUID, within: timedelta) -> tuple[int, int]:
         """How many documents went lately without being asked to, and how many there are in all."""

@@ -380,3 +380,21 @@ async def test_a_file_that_comes_back_while_its_document_is_removed_and_then_fai
 
     assert (await job_of(sessions, job_id)).status == Status.FAILED
     assert (await document_of(sessions, home)).removed_at is None
+
+
+async def test_a_delete_is_of_the_newest_version_told_also_while_an_older_one_is_indexed(
+    sessions: Sessions, home: Home, job_id: UUID
+) -> None:
+    held = await claimed(sessions, job_id)
+    await apply(sessions, home.change(etag="e2", minute=1))
+    async with sessions.begin() as session:
+        await DocumentRepository(session).begin_generation(
+            held, etag="e1", size=10, content_type=None, last_modified=LONG_AGO, fingerprint="f"
+        )
+    document = await document_of(sessions, home)
+
+    async with sessions.begin() as session:
+        commands = CommandRepository(session, home.tenant_id)
+        await commands.delete_document(home.dataset_id, document.id)
+
+    assert (await document_of(sessions, home)).deleted_etag == "e2"
