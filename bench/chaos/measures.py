@@ -68,6 +68,21 @@ async def takeovers(observer: Observer, deaths: dict[int, float], host: str) -> 
     return sorted(found, key=lambda takeover: -takeover.seconds)
 
 
-async def outcomes(observer: Observer) -> dict[str, int]:
-    rows = await observer.query("select outcome, count(*) from attempts group by 1 order by 1")
-    return {row["outcome"]: row["count"] for row in rows}
+@dataclass(frozen=True)
+class Ending:
+    """Attempts that ended alike, and how many chunks they had embedded and found."""
+
+    outcome: str
+    error_code: str | None
+    attempts: int
+    embedded: int
+    reused: int
+
+
+async def endings(observer: Observer) -> list[Ending]:
+    """Most frequent first."""
+    rows = await observer.query(
+        "select outcome, error_code, count(*) as attempts, sum(chunks_embedded) as embedded,"
+        " sum(chunks_reused) as reused from attempts group by 1, 2 order by 3 desc"
+    )
+    return [Ending(**dict(row)) for row in rows]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .differences import Differences
-from .measures import Embedded, Takeover
+from .measures import Embedded, Ending, Takeover
 
 SHOWN = 12  # lines of one kind
 
@@ -22,7 +22,7 @@ class Report:
     missed: list[str] = field(default_factory=list)
     ended_by_themselves: list[str] = field(default_factory=list)
     jobs: int = 0
-    outcomes: dict[str, int] = field(default_factory=dict)
+    endings: list[Ending] = field(default_factory=list)
     garbage: int = 0
     quarantined: int = 0
     embedded_quietly: Embedded = field(default_factory=lambda: Embedded(0, 0))
@@ -49,8 +49,14 @@ class Report:
         yield (
             f"work        {self.files} files, {self.acknowledged} of {self.operations} operations "
             f"({self.retries} requests made again), {self.jobs} jobs, "
-            f"{sum(self.outcomes.values())} attempts {self.outcomes}"
+            f"{sum(ending.attempts for ending in self.endings)} attempts"
         )
+        for ending in self.endings:
+            yield (
+                f"attempts    {ending.attempts} {ending.outcome}"
+                f"{f' ({ending.error_code})' if ending.error_code else ''}: "
+                f"{ending.embedded} chunks embedded, {ending.reused} found"
+            )
         yield f"messages    {self.garbage} undecodable sent, {self.quarantined} in quarantine"
         yield (
             f"result      lost {len(found.lost)}, doubled {len(found.doubled)}, "

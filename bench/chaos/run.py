@@ -153,7 +153,7 @@ async def _judge(
     report.ended_by_themselves = arena.ended_by_themselves
     report.acknowledged, report.retries = stage.user.acknowledged, stage.user.retries
     report.takeovers = await measures.takeovers(observer, stage.system.deaths, stage.system.host)
-    report.outcomes = await measures.outcomes(observer)
+    report.endings = await measures.endings(observer)
     [counts] = await observer.query(
         "select (select count(*) from jobs) as jobs, "
         "(select count(*) from quarantined_messages) as quarantined, "

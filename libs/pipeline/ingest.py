@@ -7,6 +7,8 @@ them keeps memory flat whatever the size of the file.
 import asyncio
 from collections.abc import Sequence
 
+import structlog
+
 from db.repositories.documents import Built
 from pipeline.analysis import analyse
 from pipeline.attempt import Attempt
@@ -19,9 +21,15 @@ from pipeline.store.rows import Row
 from pipeline.text import DocumentText
 from pipeline.tools import Tools
 
+log = structlog.get_logger(__name__)
+
 BATCHES_WAITING = 2
 # Enough to hide the store's time behind the embedder's; more would only hold more memory.
 BATCHES_AT_WORK = 3
+# Seconds between writes of the same rows while the store is away. Their vectors are paid for, and
+# an attempt that gave up at once would have the next one pay again; a longer outage is waited for
+# without holding rows in memory and a worker's thread.
+WRITE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 class RowsMissing(DependencyError):
@@ -140,11 +148,23 @@ class Ingestion:
         hashes = [content_hash(prefix + chunk.text) for chunk in chunks]
         vectors = await self._vectors(dict(zip(hashes, (c.text for c in chunks), strict=True)))
         rows = await asyncio.to_thread(self._rows, chunks, hashes, vectors)
+        with self._attempt.stage("store"):
+            await self._write(rows)
+        self._attempt.answered.add(Dependency.VECTOR_STORE)
+
+    async def _write(self, rows: Sequence[Row]) -> None:
+        for pause in WRITE_PAUSES:
+            try:
+                return await self._write_once(rows)
+            except DependencyError as error:
+                log.warning("rows.write_failed", error_code=error.code, again_seconds=pause)
+            await asyncio.sleep(pause)
+        return await self._write_once(rows)
+
+    async def _write_once(self, rows: Sequence[Row]) -> None:
         # Only the lease: what is paid is stored, also by a worker that is stopping.
         self._attempt.lease.check()
-        with self._attempt.stage("store"):
-            await self._tools.vectors.write(self._tools.model.space, rows)
-        self._attempt.answered.add(Dependency.VECTOR_STORE)
+        await self._tools.vectors.write(self._tools.model.space, rows)
 
     async def _vectors(self, texts: dict[str, str]) -> dict[str, Sequence[float]]:
         """The vector of each text, by content hash: from the old rows, or embedded."""

@@ -33,6 +33,13 @@ async def slow_embeddings(client: Client, product: Product, milliseconds: int) -
     assert response.is_success, response.text
 
 
+async def embeddings_in_flight(client: Client, product: Product) -> int:
+    url = product.environment["OPENAI_BASE_URL"].removesuffix("/v1") + "/_switches"
+    key = product.environment["OPENAI_API_KEY"]
+    response = await client.bucket.get(url, headers={"Authorization": f"Bearer {key}"})
+    return int(response.json()["counters"]["requests_in_flight"])
+
+
 async def attempts_of(client: Client, dataset: str) -> list[dict[str, Any]]:
     [job] = await client.jobs(dataset)
     page = await client.call("GET", f"/jobs/{job['task_id']}/attempts")
@@ -160,6 +167,35 @@ async def test_an_embedder_that_is_down_delays_a_document_and_costs_it_no_try(
     [job] = await client.jobs(dataset)
     assert documents["a.txt"]["status"] == "completed"
     assert job["retries"] == 0
+
+
+async def test_what_was_embedded_while_the_vector_store_went_down_is_stored_once_it_is_back(
+    client: Client, product: Product, backends: Backends
+) -> None:
+    await client.settled(await client.create({"first.txt": book(3)}), count=1)
+    text = book(40)
+    await slow_embeddings(client, product, 5_000)
+    dataset = await client.create({"a.txt": text})
+
+    async def is_embedding() -> bool:
+        return await embeddings_in_flight(client, product) > 0
+
+    await client.until(is_embedding)
+    backends.kill("milvus")
+    try:
+        await slow_embeddings(client, product, 0)
+
+        async def has_failed_to_store() -> bool:
+            return '"rows.write_failed"' in product.log("worker-1")
+
+        await client.until(has_failed_to_store)
+    finally:
+        await asyncio.to_thread(backends.start, "milvus")
+
+    await client.settled(dataset, count=1, seconds=90)
+
+    attempts = await attempts_of(client, dataset)
+    assert sum(attempt["chunks_embedded"] for attempt in attempts) == chunk_count(text)
 
 
 async def test_a_poller_killed_in_the_middle_of_an_upload_storm_loses_nothing(
