@@ -2,7 +2,7 @@
 
 The real stages and the real stores. An attempt is held after its look at the object and after its
 writes; what clients do comes before, between and after. In the end the index shows what the object
-is, and nothing anywhere is left of what is gone. All orders of a test run side by side.
+is, and nothing anywhere is left of what is gone. All orders run side by side.
 """
 
 import asyncio
@@ -129,9 +129,8 @@ async def run(world: World, space: str, steps: tuple[str, ...], *, late: bool) -
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["events_at_once", "events_late"])
-@pytest.mark.parametrize("clients", CLIENTS, ids=" ".join)
 async def test_the_index_shows_what_the_object_is_and_nothing_is_left_of_what_is_gone(
-    world: World, tools: Tools, clients: tuple[str, ...], *, late: bool
+    world: World, tools: Tools, *, late: bool
 ) -> None:
     slots = asyncio.Semaphore(AT_ONCE)
 
@@ -139,7 +138,7 @@ async def test_the_index_shows_what_the_object_is_and_nothing_is_left_of_what_is
         async with slots:
             return steps, await run(world, tools.model.space, steps, late=late)
 
-    done = await asyncio.gather(*(one(steps) for steps in orders(clients)))
+    done = await asyncio.gather(*(one(steps) for clients in CLIENTS for steps in orders(clients)))
     await purge(tools)
 
     rows = {
