@@ -111,11 +111,14 @@ async def _doubt(tools: Tools, attempt: Attempt) -> None:
     """Look twice before a searchable document goes that nobody deleted here.
 
     Raises:
-        ObjectStoreMisconfigured: none of our objects is in the bucket.
+        ObjectStoreMisconfigured: none of our objects is in the bucket, and no event of the bucket
+            says that this one was deleted.
         RemovalsHeld: too many went lately.
     """
     target, policy = attempt.target, attempt.policy
-    if not await is_ours(tools.sessions, tools.objects):
+    async with tools.sessions() as session:
+        told = await DocumentRepository(session).told_gone(attempt.claim)
+    if not told and not await is_ours(tools.sessions, tools.objects):
         raise ObjectStoreMisconfigured(
             "The bucket holds none of the searchable documents' objects, so nothing is removed. "
             "Is R2_BUCKET the right one? If the objects are gone for good, delete the documents "

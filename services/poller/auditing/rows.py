@@ -177,7 +177,8 @@ class RowComparison:
 
     async def _rebuild(self, document: Known, finding: Finding) -> None:
         key = document.object_key
-        change = Change(document.dataset_id, key, key.partition("/")[2], reason=REASON)
+        name, etag = key.partition("/")[2], document.live_etag
+        change = Change(document.dataset_id, key, name, reason=REASON, etag=etag)
         async with self._sessions.begin() as session:
             if not await AuditRepository(session).rebuild(document):
                 return
