@@ -132,10 +132,8 @@ def slides(texts: Sequence[str]) -> bytes:
 
 
 def sheet(texts: Sequence[str]) -> bytes:
-    rows: list[list[str | float]] = [
-        ["number", "note"],
-        *([float(at), t] for at, t in _each(texts)),
-    ]
+    rows: list[list[str | float]] = [["number", "note"]]
+    rows += [[float(at), text] for at, text in _each(texts)]
     return _written(lambda path: write_xlsx(path, {"Notes": rows}))
 
 
