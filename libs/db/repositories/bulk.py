@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from db.models import Dataset, Document, Job, Status
-from db.repositories.bell import UNFINISHED, ring
+from db.repositories.bell import UNFINISHED
 from db.repositories.commands import cancel_locked, requeue_locked
 from db.repositories.job_history import JobFilter
 from db.repositories.tombstones import REMOVAL_REASON
@@ -65,15 +65,10 @@ class BulkRepository:
         if after is not None:
             query = query.where(Job.id > after)
         candidates = (await self._session.execute(query.limit(limit))).all()
-        now = await self.now()
-        done = 0
-        for document, job in await self._lock(candidates):
-            removes = job.reason == REMOVAL_REASON or document.deleted_at is not None
-            if job.status in UNFINISHED and not removes:
-                await cancel_locked(self._session, document, job, now=now)
-                done += 1
-        await self._session.flush()
-        return _batch(candidates, done, limit)
+        jobs = [job_id for job_id, _ in await self._lock(candidates, *_CANCELLABLE)]
+        if jobs:
+            await cancel_locked(self._session, jobs)
+        return _batch(candidates, len(jobs), limit)
 
     async def retryable(self, wanted: JobFilter) -> tuple[int, int]:
         """How many jobs match a retry, and how many documents it would queue a job of."""
@@ -95,38 +90,40 @@ class BulkRepository:
         if before is not None:
             query = query.where(Job.id < before)
         candidates = (await self._session.execute(query.limit(limit))).all()
-        locked = await self._lock(candidates)
-        ready = await self._ready([job.id for _, job in locked])
-        now = await self.now()
-        begun: set[UUID] = set()
+        locked = await self._lock(candidates, *_RETRYABLE)
+        ready = await self._ready([job_id for job_id, _ in locked])
         # The newest first: of one document's jobs, that one says what failed last.
-        for document, job in sorted(locked, key=lambda pair: pair[1].id, reverse=True):
-            if job.id not in ready or document.id in begun:
-                continue
-            due = max(pace.due(number + len(begun)), now)
-            requeue_locked(self._session, job, now=now, due=due)
-            begun.add(document.id)
-        await self._session.flush()
-        if begun:
-            await ring(self._session)
-        return _batch(candidates, len(begun), limit)
-
-    async def _lock(self, candidates: Sequence[tuple[UUID, UUID]]) -> list[tuple[Document, Job]]:
-        """Lock jobs, given by id and document, and before them their documents."""
-        job_ids = [job_id for job_id, _ in candidates]
-        documents = {
-            document.id: document
-            for document in await self._session.scalars(
-                select(Document)
-                .where(Document.id.in_({document_id for _, document_id in candidates}))
-                .order_by(Document.id)
-                .with_for_update(key_share=True)
+        latest: dict[UUID, UUID] = {}
+        for job_id, document_id in sorted(locked, reverse=True):
+            if job_id in ready:
+                latest.setdefault(document_id, job_id)
+        if latest:
+            jobs = latest.values()
+            await requeue_locked(
+                self._session,
+                {job_id: pace.due(turn) for turn, job_id in enumerate(jobs, start=number)},
             )
-        }
-        jobs = await self._session.scalars(
-            select(Job).where(Job.id.in_(job_ids)).order_by(Job.id).with_for_update(key_share=True)
+        return _batch(candidates, len(latest), limit)
+
+    async def _lock(
+        self, candidates: Sequence[tuple[UUID, UUID]], *conditions: ColumnElement[bool]
+    ) -> Sequence[tuple[UUID, UUID]]:
+        """Lock these jobs and, before them, their documents; those of which it is still true."""
+        await self._session.execute(
+            select(Document.id)
+            .where(Document.id.in_({document_id for _, document_id in candidates}))
+            .order_by(Document.id)
+            .with_for_update(key_share=True)
         )
-        return [(documents[job.document_id], job) for job in jobs]
+        # Nobody changes the documents now, so that the conditions hold of both from here on.
+        rows = await self._session.execute(
+            select(Job.id, Job.document_id)
+            .join(Document, Document.id == Job.document_id)
+            .where(Job.id.in_([job_id for job_id, _ in candidates]), *conditions)
+            .order_by(Job.id)
+            .with_for_update(of=Job, key_share=True)
+        )
+        return rows.all()
 
     async def _ready(self, job_ids: Sequence[UUID]) -> set[UUID]:
         """Which of these jobs may be queued anew; the caller has locked them and their documents,

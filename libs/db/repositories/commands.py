@@ -1,45 +1,113 @@
 """What people ask of jobs and documents: cancel, retry, delete."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    case,
+    cast,
+    column,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+    values,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.errors import DocumentNotFound, JobConflict, JobNotFound
-from db.models import Document, Job, Outcome, Status, WaitingFor
+from db.models import Attempt, Document, Event, Job, Outcome, Status, WaitingFor
 from db.repositories.bell import UNFINISHED, ring
-from db.repositories.history import end_running_attempt, record_event, take_back
+from db.repositories.history import CLEAN_SLATE
 from db.repositories.tombstones import bury
 
 
-async def cancel_locked(
-    session: AsyncSession, document: Document, job: Job, *, now: datetime
-) -> None:
-    """Stop for good an unfinished job that is no removal; the caller has locked both rows."""
-    if job.status == Status.PROCESSING:
-        await end_running_attempt(session, job, Outcome.CANCELLED)
-    take_back(job)
-    job.status = Status.CANCELLED
-    job.finished_at = now
-    job.error_code, job.error = "cancelled", "The job was cancelled."
-    document.judged_etag = document.etag
-    record_event(session, job, "job.cancelled")
+async def cancel_locked(session: AsyncSession, job_ids: Sequence[UUID]) -> None:
+    """Stop for good unfinished jobs that are no removals.
 
-
-def requeue_locked(session: AsyncSession, job: Job, *, now: datetime, due: datetime) -> None:
-    """Queue a failed or cancelled job anew, with all its tries, not before `due`.
-
-    The caller has locked the document and the job, and seen that no other is unfinished.
+    The caller has locked them and, before them, their documents. What the session has loaded of
+    them is stale from then on.
     """
-    take_back(job)
-    job.status = Status.QUEUED
-    job.run_after = due
-    if due > now:
-        job.waiting_for = WaitingFor.RETRY
-    job.finished_at = job.error_code = job.error = job.error_fingerprint = None
-    job.progress = 0
-    record_event(session, job, "job.queued", reason="retry")
+    mine = Job.id.in_(job_ids)
+    await _execute(
+        session,
+        update(Attempt)
+        .where(
+            Attempt.job_id == Job.id,
+            Attempt.fence == Job.fence,
+            Attempt.outcome == Outcome.RUNNING,
+            mine,
+        )
+        .values(outcome=Outcome.CANCELLED, stage=Job.stage, finished_at=func.now()),
+        update(Document)
+        .where(Document.id == Job.document_id, mine)
+        .values(judged_etag=Document.etag),
+        update(Job)
+        .where(mine)
+        .values(
+            **CLEAN_SLATE,
+            fence=Job.fence + 1,
+            status=Status.CANCELLED,
+            error_code="cancelled",
+            error="The job was cancelled.",
+            finished_at=func.now(),
+            updated_at=func.now(),
+        ),
+        _events(mine, "job.cancelled", {}),
+    )
+
+
+async def requeue_locked(session: AsyncSession, due: Mapping[UUID, datetime | None]) -> None:
+    """Queue failed or cancelled jobs anew, with all their tries, each when it is due; None: now.
+
+    The caller has locked them and, before them, their documents, and seen that no other job of
+    these is unfinished. What the session has loaded of them is stale from then on.
+    """
+    given = values(column("id", Job.id.type), column("due", Job.run_after.type), name="given").data(
+        list(due.items())
+    )
+    run_after = func.greatest(cast(given.c.due, Job.run_after.type), func.now())
+    await _execute(
+        session,
+        update(Job)
+        .where(Job.id == given.c.id)
+        .values(
+            **{**CLEAN_SLATE, "waiting_for": case((run_after > func.now(), WaitingFor.RETRY))},
+            fence=Job.fence + 1,
+            status=Status.QUEUED,
+            run_after=run_after,
+            progress=0,
+            error_code=None,
+            error=None,
+            error_fingerprint=None,
+            finished_at=None,
+            updated_at=func.now(),
+        ),
+        _events(Job.id.in_(due), "job.queued", {"reason": "retry"}),
+    )
+    await ring(session)
+
+
+async def _execute(session: AsyncSession, *statements: Executable) -> None:
+    for statement in statements:
+        await session.execute(statement, execution_options={"synchronize_session": False})
+
+
+def _events(mine: ColumnElement[bool], kind: str, data: dict[str, str]) -> Executable:
+    told = select(
+        Job.tenant_id,
+        Job.dataset_id,
+        Job.document_id,
+        Job.id,
+        literal(kind),
+        literal(data, Event.data.type),
+    )
+    columns = ["tenant_id", "dataset_id", "document_id", "job_id", "kind", "data"]
+    return insert(Event).from_select(columns, told.where(mine).order_by(Job.id))
 
 
 class CommandRepository:
@@ -61,8 +129,7 @@ class CommandRepository:
             raise JobConflict(f"The job is already {job.status}.")
         if document.deleted_at is not None:
             raise JobConflict("The job removes a deleted document; that cannot be cancelled.")
-        await cancel_locked(self._session, document, job, now=await self._now())
-        await self._session.flush()
+        await cancel_locked(self._session, [job.id])
 
     async def cancel_document(self, dataset_id: UUID, document_id: UUID) -> UUID:
         """Cancel the unfinished job of a document; returns its id.
@@ -72,16 +139,15 @@ class CommandRepository:
             JobConflict: the document has no unfinished job.
         """
         document = await self._lock_document(dataset_id, document_id)
-        job = await self._session.scalar(
-            select(Job)
+        job_id = await self._session.scalar(
+            select(Job.id)
             .where(Job.document_id == document.id, Job.status.in_(UNFINISHED))
             .with_for_update(key_share=True)
         )
-        if job is None:
+        if job_id is None:
             raise JobConflict("The document has no unfinished job.")
-        await cancel_locked(self._session, document, job, now=await self._now())
-        await self._session.flush()
-        return job.id
+        await cancel_locked(self._session, [job_id])
+        return job_id
 
     async def retry(self, job_id: UUID) -> None:
         """Queue a failed or cancelled job anew, with all its tries.
@@ -98,10 +164,7 @@ class CommandRepository:
         )
         if newer is not None:
             raise JobConflict(f"A newer job of the document is unfinished: {newer}.")
-        now = await self._now()
-        requeue_locked(self._session, job, now=now, due=now)
-        await self._session.flush()
-        await ring(self._session)
+        await requeue_locked(self._session, {job.id: None})
 
     async def delete_document(self, dataset_id: UUID, document_id: UUID) -> UUID:
         """Leave a tombstone, out of search at once, and see to the removal; returns its job.
@@ -111,9 +174,6 @@ class CommandRepository:
         """
         document = await self._lock_document(dataset_id, document_id)
         return await bury(self._session, document)
-
-    async def _now(self) -> datetime:
-        return (await self._session.execute(select(func.now()))).scalar_one()
 
     async def _lock_document(self, dataset_id: UUID, document_id: UUID) -> Document:
         document = await self._session.scalar(

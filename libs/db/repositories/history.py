@@ -36,10 +36,23 @@ async def end_running_attempt(session: AsyncSession, job: Job, outcome: Outcome)
     )
 
 
+# What a job has of the attempts so far.
+CLEAN_SLATE: dict[str, Any] = {
+    "lease_until": None,
+    "worker": None,
+    "announced_at": None,
+    "waiting_for": None,
+    "dependency": None,
+    "waiting_since": None,
+    "tries": 0,
+    "lapses": 0,
+    "dependency_waits": 0,
+    "stage": None,
+}
+
+
 def take_back(job: Job) -> None:
     """Take a job from whoever holds it, and give it a clean slate; the fence never resets."""
     job.fence += 1
-    job.lease_until = job.worker = job.announced_at = None
-    job.waiting_for = job.dependency = job.waiting_since = None
-    job.tries = job.lapses = job.dependency_waits = 0
-    job.stage = None
+    for name, value in CLEAN_SLATE.items():
+        setattr(job, name, value)
