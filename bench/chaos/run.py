@@ -9,7 +9,6 @@ from pathlib import Path
 from random import Random
 
 from pydantic import SecretStr
-from pymilvus import MilvusClient
 
 from pipeline.settings import ObjectStoreSettings
 from pipeline.store.objects import ObjectStore
@@ -24,7 +23,7 @@ from .faults import Arena, impossible
 from .milvus_proxy import MilvusProxy
 from .report import Report
 from .servers import Switches
-from .snapshot import Observer, Snapshot
+from .snapshot import Observer, Snapshot, milvus_client
 from .system import System, create_database
 
 LOOK_SECONDS = 1.0
@@ -228,7 +227,7 @@ def _object_settings(public: dict[str, str]) -> ObjectStoreSettings:
 
 
 def _drop_collections(uri: str, prefix: str) -> None:
-    client = MilvusClient(uri=uri)
+    client = milvus_client(uri)
     try:
         for name in client.list_collections():
             if name.startswith(prefix):

@@ -15,6 +15,7 @@ from pymilvus import MilvusClient
 
 from pipeline.settings import VectorStoreSettings
 from pipeline.store.collection import STORED_FIELDS, from_record
+from pipeline.store.milvus import GRPC_OPTIONS
 from pipeline.store.rows import StoredRow
 from pipeline.store.vectors import VectorStore
 
@@ -68,6 +69,11 @@ class Snapshot:
     vectors: dict[tuple[File, int], Sequence[float]] = field(default_factory=dict)
     found: dict[File, Counter[tuple[Any, ...]]] = field(default_factory=dict)  # by search
     doubled: list[str] = field(default_factory=list)
+
+
+def milvus_client(uri: str) -> MilvusClient:
+    """Straight to the server. A connection that the library shares would be one that pings."""
+    return MilvusClient(uri=uri, dedicated=True, grpc_options=GRPC_OPTIONS)
 
 
 class Observer:
@@ -139,7 +145,7 @@ class Observer:
         return taken
 
     def _read_rows(self, taken: Snapshot, documents: dict[File, asyncpg.Record]) -> None:
-        client = MilvusClient(uri=self._milvus)
+        client = milvus_client(self._milvus)
         try:
             names = [name for name in client.list_collections() if name.startswith(self._prefix)]
             for file, row in documents.items():
