@@ -52,10 +52,14 @@ async def run_all(arguments: argparse.Namespace, machine: Machine) -> bool:
         + HARD_SECONDS_A_FILE * arguments.files
     )
     for seed in arguments.seed or [random.randrange(SEEDS)]:
-        async with asyncio.timeout(limit):
-            report = await run_seed(
-                machine, seed, files=arguments.files, faults=arguments.faults, tell=tell
-            )
+        report = await run_seed(
+            machine,
+            seed,
+            files=arguments.files,
+            faults=arguments.faults,
+            seconds_max=limit,
+            tell=tell,
+        )
         for line in report.lines():
             print(line, flush=True)
         well = well and report.ok

@@ -24,7 +24,7 @@ from .milvus_proxy import MilvusProxy
 from .report import Report
 from .servers import Switches
 from .snapshot import Observer, Snapshot, milvus_client
-from .system import System, create_database
+from .system import MANY, ONE, System, create_database
 
 LOOK_SECONDS = 1.0
 QUIET_SECONDS_A_FILE = 0.1
@@ -61,27 +61,43 @@ class Stage:
     observer: Observer
 
 
-async def run_seed(machine: Machine, seed: int, *, files: int, faults: int, tell: Tell) -> Report:
+async def run_seed(
+    machine: Machine, seed: int, *, files: int, faults: int, seconds_max: float, tell: Tell
+) -> Report:
+    """Ends in time, whatever happens; what is stuck then is in the report."""
     corpus = Corpus.draw(seed, files)
-    planned = plan.draw(
-        seed,
-        faults,
-        without=impossible(small_disk=machine.small_disk, clock_library=machine.clock_library),
-    )
+    without = impossible(small_disk=machine.small_disk, clock_library=machine.clock_library)
+    planned = plan.draw(seed, faults, without=without)
     report = Report(seed, len(corpus.fates), corpus.operations, len(planned))
-    tell(f"seed {seed}: {files} files, {corpus.operations} operations; the quiet run")
-    began = time.monotonic()
-    async with _stage(machine, corpus, f"quiet{seed}") as stage:
+    limit = asyncio.timeout(seconds_max)
+    try:
+        async with limit:
+            await _run(machine, corpus, planned, report, tell)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        report.stuck.insert(0, f"the run did not end within {seconds_max:.0f} s")
+    return report
+
+
+async def _run(
+    machine: Machine, corpus: Corpus, planned: list[plan.Fault], report: Report, tell: Tell
+) -> None:
+    seed, began = report.seed, time.monotonic()
+    tell(f"seed {seed}: {report.files} files, {report.operations} operations; the quiet run")
+    async with _stage(machine, corpus, f"quiet{seed}", counts=ONE) as stage:
         since = machine.ledger.stat().st_size
-        await stage.user.play(corpus, QUIET_SECONDS_A_FILE * files)
+        await stage.user.play(corpus, QUIET_SECONDS_A_FILE * report.files)
         await _settled(stage.observer, report, tell)
         if report.stuck:
             report.stuck.insert(0, "the quiet run itself did not settle")
-            return report
+            return
         quiet = await stage.observer.take()
         report.embedded_quietly = measures.embedded(machine.ledger, since)
-    tell(f"the quiet run took {time.monotonic() - began:.0f} s; the run under {faults} faults")
-    async with _stage(machine, corpus, f"chaos{seed}") as stage:
+    tell(f"the quiet run took {time.monotonic() - began:.0f} s; now {len(planned)} faults")
+    async with _stage(
+        machine, corpus, f"chaos{seed}", counts=MANY, small_disk=machine.small_disk
+    ) as stage:
         arena = Arena(
             machine.backends, stage.system, stage.proxy, stage.switches, machine.clock_library
         )
@@ -89,7 +105,6 @@ async def run_seed(machine: Machine, seed: int, *, files: int, faults: int, tell
         await _under_faults(stage, arena, planned, report, tell)
         report.embedded_in_chaos = measures.embedded(machine.ledger, since)
         await _judge(stage, arena, report, _compared(stage.observer, quiet))
-    return report
 
 
 async def _compared(observer: Observer, quiet: Snapshot) -> Differences:
@@ -181,7 +196,14 @@ async def _history(stage: Stage, object_key: str) -> list[str]:
 
 
 @asynccontextmanager
-async def _stage(machine: Machine, corpus: Corpus, name: str) -> AsyncIterator[Stage]:
+async def _stage(
+    machine: Machine,
+    corpus: Corpus,
+    name: str,
+    *,
+    counts: tuple[int, int, int],
+    small_disk: bool = False,
+) -> AsyncIterator[Stage]:
     """The product running on a new database, with empty buckets, an empty queue and datasets."""
     backends = machine.backends
     [proxy_port] = free_ports(1)
@@ -200,7 +222,7 @@ async def _stage(machine: Machine, corpus: Corpus, name: str) -> AsyncIterator[S
         MilvusProxy(proxy_port, backends.ports.milvus, Random(name)) as proxy,
         ObjectStore.open(_object_settings(public)) as bucket,
     ):
-        system = System(backends, environment, folder, small_disk=machine.small_disk)
+        system = System(backends, environment, folder, counts=counts, small_disk=small_disk)
         try:
             await system.start()
             async with User(system.urls, public["SLUICE_API_KEY"], bucket) as user:

@@ -1,4 +1,4 @@
-"""The product's processes for one run: two pollers, three workers, two APIs, on data of its own."""
+"""The product's processes for one run, on data of its own."""
 
 import asyncio
 import shutil
@@ -19,7 +19,9 @@ from stack.ports import free_ports
 from stack.processes import Service
 from stack.services import api, api_key, migrate, poller, worker
 
-POLLERS, WORKERS, APIS = 2, 3, 2
+# Two pollers, three workers and two APIs have something to get in each other's way; for a quiet run
+# one of each does, and is there sooner.
+MANY, ONE = (2, 3, 2), (1, 1, 1)
 STEP_SECONDS = 60.0
 # What takes minutes in a deployment takes seconds here, so that a run ends. Lapses are not to use
 # up a document: here they are the harness's kills, and more of them than in any deployment's year.
@@ -45,31 +47,34 @@ class System:
         environment: Mapping[str, str],
         folder: Path,
         *,
-        small_disk: bool,
+        counts: tuple[int, int, int],
+        small_disk: bool = False,
     ) -> None:
-        """`small_disk` gives the last worker a scratch disk of its own, which can be filled."""
+        """`counts` of pollers, workers and APIs; `small_disk` gives the last worker a scratch disk
+        of its own, which can be filled."""
+        pollers, workers, apis = counts
         self.folder = folder
         self._leash = Leash(None)
-        self._ports = free_ports(APIS)
+        self._ports = free_ports(apis)
         self.environment = {**backends.process_environment(), **QUICK, **environment}
         self.environment["SLUICE_API_URL"] = self.urls[0]
         self._parts: dict[str, Part] = {}
-        for number in range(1, POLLERS + 1):
+        for number in range(1, pollers + 1):
             part = poller(self.environment, metrics_port=free_ports(1)[0])
             self._add(replace(part, name=f"poller-{number}"))
-        for number in range(1, WORKERS + 1):
+        for number in range(1, workers + 1):
             scratch = folder / f"scratch-{number}"
             scratch.mkdir()
             own = {**self.environment, "SLUICE_SCRATCH_DIR": str(scratch)}
             part = worker(own, number=number, metrics_port=free_ports(1)[0])
-            if small_disk and number == WORKERS:
+            if small_disk and number == workers:
                 part = replace(part, command=(*on_small_disk(scratch), *part.command))
             self._add(part)
         for number, port in enumerate(self._ports, start=1):
             own = {**self.environment, "SLUICE_API_PORT": str(port)}
             self._add(replace(api(own, port=port), name=f"api-{number}"))
         self.services = {name: self._service(part) for name, part in self._parts.items()}
-        self.small_disk = folder / f"scratch-{WORKERS}" if small_disk else None
+        self.small_disk = folder / f"scratch-{workers}" if small_disk else None
         # By the process's number, which is in the name of an attempt's worker: when it was killed.
         self.deaths: dict[int, float] = {}
 
