@@ -42,8 +42,9 @@ class HeldObjects(ObjectStore):
 
     async def head(self, key: str) -> ObjectVersion | None:
         version = await super().head(key)
+        version = version and replace(version, last_modified=self.times[key])
         await stop_here()
-        return version and replace(version, last_modified=self.times[key])
+        return version
 
 
 class HeldVectors(VectorStore):
