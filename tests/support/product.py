@@ -3,11 +3,12 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import psutil
 
 from stack.backends import Backends
 from stack.part import Part
@@ -37,6 +38,7 @@ class Product:
         }
         self._steps = [migrate(self.environment), api_key(self.environment)]
         self._services: dict[str, Service] = {}
+        self._api_ports = {"api": self._port}
         for part in (
             poller(self.environment, metrics_port=free_ports(1)[0]),
             api(self.environment, port=self._port),
@@ -48,9 +50,21 @@ class Product:
     def add_worker(self) -> str:
         """Another worker, not started yet; returns its name."""
         number = 1 + sum(name.startswith("worker") for name in self._services)
-        part = worker(self.environment, number=number, metrics_port=free_ports(1)[0])
-        self._services[part.name] = self._service(part)
-        return part.name
+        return self._add(worker(self.environment, number=number, metrics_port=free_ports(1)[0]))
+
+    def add_poller(self) -> str:
+        """Another poller, not started yet; returns its name."""
+        number = 1 + sum(name.startswith("poller") for name in self._services)
+        part = poller(self.environment, metrics_port=free_ports(1)[0])
+        return self._add(replace(part, name=f"poller-{number}"))
+
+    def add_api(self) -> str:
+        """Another api, not started yet, which `client` finds by this name."""
+        [port] = free_ports(1)
+        name = f"api-{1 + sum(name.startswith('api') for name in self._services)}"
+        part = api({**self.environment, "SLUICE_API_PORT": str(port)}, port=port)
+        self._api_ports[name] = port
+        return self._add(replace(part, name=name))
 
     def start(self) -> Self:
         for part in self._steps:
@@ -78,6 +92,18 @@ class Product:
     def kill(self, name: str) -> None:
         self._services[name].kill()
 
+    def freeze(self, name: str) -> None:
+        """It stands still, as on a machine that ran out of memory."""
+        self._services[name].freeze()
+
+    def thaw(self, name: str) -> None:
+        self._services[name].thaw()
+
+    def processes(self, name: str) -> list[psutil.Process]:
+        """The service's own, and its children."""
+        own = psutil.Process(self._services[name].pid)
+        return [own, *own.children(recursive=True)]
+
     def stop(self, name: str) -> int:
         """SIGTERM, as a deployment does; returns the exit code, negative if it had to be killed."""
         service = self._services[name]
@@ -91,8 +117,13 @@ class Product:
         for service in self._services.values():
             service.kill()
 
-    def client(self) -> "Client":
-        return Client(self.environment["SLUICE_API_URL"], self.environment["SLUICE_API_KEY"])
+    def client(self, api: str = "api") -> "Client":
+        url = f"http://127.0.0.1:{self._api_ports[api]}"
+        return Client(url, self.environment["SLUICE_API_KEY"])
+
+    def _add(self, part: Part) -> str:
+        self._services[part.name] = self._service(part)
+        return part.name
 
     def _service(self, part: Part) -> Service:
         return Service(part, self._folder / f"{part.name}.log")
