@@ -111,6 +111,15 @@ async def test_ensuring_a_key_twice_makes_it_once(api: Api) -> None:
         await keys.ensure(api.sessions, tenant="local", name="n", role=Role.ADMIN, key="short")
 
 
+async def test_ensuring_a_key_gives_it_the_role_that_is_asked_for(api: Api) -> None:
+    key = await api.tenant_key(api.tenant, Role.ADMIN)
+
+    made = await keys.ensure(api.sessions, tenant=api.tenant, name="n", role=Role.OPERATOR, key=key)
+
+    assert not made
+    assert (await api.as_key(key).get("/api/v1/quarantine")).status_code == 200
+
+
 async def test_the_list_of_keys_shows_no_key(api: Api) -> None:
     key = await api.tenant_key(api.tenant)
 

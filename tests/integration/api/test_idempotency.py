@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import func, select, update
 
 from api.idempotency import Once
-from db.models import IdempotentRequest, Role
+from db.models import Dataset, IdempotentRequest, Role
 from db.repositories.idempotency import Begun, IdempotencyRepository
-from support.api import Api
+from support.api import Api, running
 from support.attempts import fail
 from support.work import home_of, noted, queued, tenant_id_of
 
@@ -212,6 +212,21 @@ async def test_a_reader_gets_no_answer_that_was_not_meant_for_it(api: Api) -> No
 
     assert made.status_code == 201
     assert (answer.status_code, answer.json()["code"]) == (403, "read_only_key")
+
+
+async def test_a_request_that_was_given_up_gives_its_key_back(
+    api_environment: dict[str, str],
+) -> None:
+    async with running(api_environment, SLUICE_API_REQUEST_TIMEOUT_SECONDS="1") as api:
+        home = await home_of(api)
+        path = f"{DATASETS}/{home.dataset_id}/uploads/complete"
+        async with api.sessions.begin() as session:
+            await session.get_one(Dataset, home.dataset_id, with_for_update=True)
+            given_up = await send(api.client, "key", path, None)
+        again = await send(api.client, "key", path, None)
+
+    assert (given_up.status_code, given_up.json()["code"]) == (503, "request_timed_out")
+    assert again.status_code == 202, again.text
 
 
 async def begin(api: Api, key: str) -> Begun:

@@ -6,7 +6,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from db.models import Job, Role
+from api.auth import Caller, hash_of
+from api.orders import Orders
+from db.models import Job, Role, Status
+from db.repositories.job_history import JobFilter
+from db.repositories.tenants import TenantRepository
 from support.api import Api
 from support.attempts import claim, complete, fail
 from support.catalog import Home, apply, job_of
@@ -237,6 +241,28 @@ async def test_an_order_that_does_not_say_to_whom_is_refused(
     assert [answer.status_code for answer in answers] == [400, 400]
     assert {answer.json()["code"] for answer in answers} == {"invalid_request"}
     assert await statuses(api, [failure, waiting]) == ["failed", "queued"]
+
+
+async def test_what_does_not_fit_into_the_time_of_a_request_remains(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.orders.BATCH", 2)
+    home = await home_of(api)
+    await failed(api, home, *([LOCKED] * 5))
+    key = await api.tenant_key(api.tenant)
+    async with api.sessions() as session:
+        holder = await TenantRepository(session).holder(hash_of(key))
+    assert holder is not None
+    caller = Caller(holder.tenant_id, holder.api_key_id, holder.role)
+    orders = Orders(api.sessions, caller, time=timedelta(0))
+
+    done = await orders.retry(
+        JobFilter(status=Status.FAILED), target=home.dataset_id, per_minute=None, begin_at=None
+    )
+    cancelled = await orders.cancel(JobFilter(), target=home.dataset_id)
+
+    assert (done.matched, done.jobs, done.skipped, done.remaining) == (5, 2, 0, 3)
+    assert (cancelled.jobs, cancelled.remaining) == (0, 2)
 
 
 async def test_strangers_and_readers_order_nothing(api: Api) -> None:
