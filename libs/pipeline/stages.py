@@ -51,7 +51,7 @@ async def _look(tools: Tools, attempt: Attempt) -> ObjectVersion | None:
     """The object's version to index; None if there is none and the rows are to go."""
     target = attempt.target
     version = await tools.objects.head(target.object_key)
-    if version is None or target.deleted_at is None:
+    if version is None or not (target.deleted_at or target.dataset_deleted):
         return version  # `head` had a listing confirm that there is none
     if _is_buried(target, version):
         attempt.check()
@@ -80,7 +80,7 @@ def _is_buried(target: Target, version: ObjectVersion) -> bool:
 async def _remove(tools: Tools, attempt: Attempt) -> None:
     """Take the document out of search, then its rows and its text out of the stores."""
     target, claim, policy = attempt.target, attempt.claim, attempt.policy
-    asked = target.deleted_at is not None
+    asked = target.deleted_at is not None or target.dataset_deleted
     if not asked and target.live_generation is not None:
         await _doubt(tools, attempt)
     with attempt.stage("remove"):

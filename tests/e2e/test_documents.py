@@ -122,6 +122,30 @@ async def test_a_file_uploaded_again_after_its_delete_is_searchable_again(client
     assert hit["text"] == "The dome was rebuilt."
 
 
+async def test_a_delete_takes_along_what_was_uploaded_before_it_also_if_no_event_told(
+    client: Client, product: Product
+) -> None:
+    dataset = await client.create({"a.txt": NOTE})
+    [document] = (await client.settled(dataset, count=1)).values()
+    environment = product.environment
+    faults = environment["SLUICE_CF_API_URL"].removesuffix("/client/v4") + "/_standin/faults"
+    headers = {"Authorization": f"Bearer {environment['CF_API_TOKEN']}"}
+    lost = await client.bucket.put(faults, json={"events_to_drop": 1}, headers=headers)
+    assert lost.is_success, lost.text
+    await client.upload(dataset, {"a.txt": b"The dome was rebuilt."})
+    await client.call("DELETE", f"/datasets/{dataset}/documents/{document['id']}")
+
+    async def removed() -> bool:
+        removals = [job for job in await client.jobs(dataset) if job["reason"] == "delete"]
+        return bool(removals) and removals[0]["status"] == "completed"
+
+    await client.until(removed)
+    response = await client.http.post(
+        "/jobs", json={"dataset_id": dataset, "object_key": f"{dataset}/a.txt"}
+    )
+    assert response.status_code == 404  # the object is gone from the bucket
+
+
 async def test_the_same_bytes_uploaded_again_right_after_a_delete_stay(client: Client) -> None:
     dataset = await client.create({"a.txt": NOTE})
     [document] = (await client.settled(dataset, count=1)).values()

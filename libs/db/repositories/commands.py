@@ -1,7 +1,8 @@
 """What people ask of jobs and documents: cancel, retry, delete."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import (
@@ -24,6 +25,17 @@ from db.models import Attempt, Document, Event, Job, Outcome, Status, WaitingFor
 from db.repositories.bell import UNFINISHED, ring
 from db.repositories.history import CLEAN_SLATE
 from db.repositories.tombstones import bury
+
+# An object store tells the age of an object in whole seconds.
+CLOCK_GRAIN = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenVersion:
+    """What the bucket had when somebody looked; `last_modified` by the store's clock."""
+
+    etag: str
+    last_modified: datetime
 
 
 async def cancel_locked(session: AsyncSession, job_ids: Sequence[UUID]) -> None:
@@ -166,13 +178,21 @@ class CommandRepository:
             raise JobConflict(f"A newer job of the document is unfinished: {newer}.")
         await requeue_locked(self._session, {job.id: None})
 
-    async def delete_document(self, dataset_id: UUID, document_id: UUID) -> UUID:
+    async def delete_document(
+        self, dataset_id: UUID, document_id: UUID, *, seen: SeenVersion | None = None
+    ) -> UUID:
         """Leave a tombstone, out of search at once, and see to the removal; returns its job.
+
+        `seen`: the version in the bucket at the time of the request. Its event may still be on its
+        way, and what was uploaded before the delete is to go with it.
 
         Raises:
             DocumentNotFound: the tenant has no such document, or it is deleted already.
         """
         document = await self._lock_document(dataset_id, document_id)
+        told = document.event_time
+        if seen is not None and (told is None or told <= seen.last_modified + CLOCK_GRAIN):
+            document.etag, document.last_modified = seen.etag, seen.last_modified
         return await bury(self._session, document)
 
     async def _lock_document(self, dataset_id: UUID, document_id: UUID) -> Document:

@@ -161,7 +161,8 @@ class DocumentRepository:
     async def remove(self, claim: Claim, *, asked: bool, purge_delay: timedelta) -> None:
         """The object is gone: nothing of the document is searchable from this commit on.
 
-        `asked` says whether a client deleted it here; if not it counts for the removal guard. The
+        `asked` says whether a client deleted it here; if not, and if anybody could find it, it
+        counts for the removal guard. The
         rows go twice: now by the caller, and once more after `purge_delay`, for what a stale
         attempt may still have written.
         """
@@ -170,7 +171,8 @@ class DocumentRepository:
         now = await self._now()
         if document.removed_at is None:
             document.removed_at = now
-            document.removed_unasked_at = None if asked else now
+            searchable = document.live_generation is not None
+            document.removed_unasked_at = now if searchable and not asked else None
             self._record(document, claim, "document.removed")
         document.live_generation = document.live_etag = document.live_fingerprint = None
         document.live_space = document.live_at = None

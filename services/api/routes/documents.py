@@ -1,5 +1,8 @@
 """The documents of a dataset."""
 
+import asyncio
+
+import structlog
 from litestar import Router, delete, get, post
 from litestar.di import NamedDependency
 from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
@@ -13,10 +16,15 @@ from api.routes.parameters import DEFAULT_LIMIT, Cursor, DatasetId, DocumentId, 
 from api.views import DocumentView, JobView, Page, RemovalView
 from db.errors import DatasetNotFound, DocumentNotFound, JobConflict
 from db.repositories.audit_log import AuditLogRepository
-from db.repositories.commands import CommandRepository
+from db.repositories.commands import CommandRepository, SeenVersion
 from db.repositories.datasets import DatasetRepository
 from db.repositories.document_views import DocumentViewRepository
 from db.repositories.job_history import JobHistoryRepository
+from pipeline.errors import DependencyError
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 2.0  # at the bucket, for the version that a delete means
 
 
 @get("/", summary="List documents", responses=documented(DatasetNotFound))
@@ -70,10 +78,15 @@ async def delete_document(
 ) -> RemovalView:
     """It is out of search at once; the job removes the object and the vectors. A version that is
     uploaded after the deletion stays."""
+    async with resources.sessions() as session:
+        await DatasetRepository(session, caller.tenant_id).live_space(dataset_id)
+        documents = DocumentViewRepository(session, caller.tenant_id)
+        key = (await documents.get(dataset_id, document_id)).document.object_key
+    seen = await _seen(resources, key)
     async with resources.sessions.begin() as session:
         await DatasetRepository(session, caller.tenant_id).hold(dataset_id)
         commands = CommandRepository(session, caller.tenant_id)
-        job_id = await commands.delete_document(dataset_id, document_id)
+        job_id = await commands.delete_document(dataset_id, document_id, seen=seen)
         AuditLogRepository(session).record(
             caller, "document.deleted", document_id, dataset_id=str(dataset_id)
         )
@@ -104,6 +117,18 @@ async def cancel_document(
             caller, "job.cancelled", job_id, document_id=str(document_id)
         )
         return JobView.of(await JobHistoryRepository(session, caller.tenant_id).get(job_id))
+
+
+async def _seen(resources: Resources, key: str) -> SeenVersion | None:
+    """The version that the caller means to delete; None where the bucket cannot say in time."""
+    try:
+        async with asyncio.timeout(LOOK_SECONDS):
+            version = await resources.objects.head(key)
+    except (DependencyError, TimeoutError) as error:
+        # The version that is known has to do: a delete must work while the bucket is away.
+        log.warning("document.not_looked_at", error=type(error).__name__)
+        return None
+    return None if version is None else SeenVersion(version.etag, version.last_modified)
 
 
 router = Router(
