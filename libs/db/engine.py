@@ -1,6 +1,9 @@
 """The way to Postgres: one engine a process, one transaction a use."""
 
-from sqlalchemy import URL, make_url
+from typing import Any
+
+from sqlalchemy import URL, event, make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -46,7 +49,7 @@ def create_engine(
     if not prepared_statements:
         arguments["statement_cache_size"] = 0
         arguments["prepared_statement_cache_size"] = 0
-    return create_async_engine(
+    engine = create_async_engine(
         async_url(database_url),
         pool_size=pool_size,
         max_overflow=0,
@@ -56,6 +59,20 @@ def create_engine(
         hide_parameters=True,  # an error's text reaches the log; what clients sent must not
         connect_args=arguments,
     )
+    event.listen(engine.sync_engine, "do_connect", _connect)
+    return engine
+
+
+def _connect(dialect: Any, _: object, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    """As the dialect does it, in SQLAlchemy's own words also when nobody is there.
+
+    It wraps what the server says and lets through what the socket does: a refused connection
+    would look like any OSError, and be taken for the fault of the document at hand.
+    """
+    try:
+        return dialect.connect(*arguments, **named)
+    except OSError as error:
+        raise OperationalError("connect", None, error, hide_parameters=True) from error
 
 
 def session_factory(engine: AsyncEngine) -> Sessions:
