@@ -147,7 +147,7 @@ class _Answer:
                 status = message["status"]
                 media_type = dict(message["headers"]).get(b"content-type", b"").decode("latin-1")
             elif message["type"] == "http.response.body":
-                parts.append(message["body"])
+                parts.append(message.get("body", b""))
         body = b"".join(parts)
         if not 200 <= status < 300 or len(body) > ANSWER_BYTES_MAX:
             return None
@@ -181,11 +181,11 @@ async def _read(receive: Receive) -> tuple[list[Any], bytes | None]:
         messages.append(message)
         if message["type"] != "http.request":
             return messages, None  # the client is gone
-        parts.append(message["body"])
+        parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > BODY_BYTES_MAX:
             return messages, None
-        if not message["more_body"]:
+        if not message.get("more_body", False):
             return messages, b"".join(parts)
 
 

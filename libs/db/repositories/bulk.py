@@ -24,10 +24,9 @@ FINISHED_BADLY = (Status.FAILED, Status.CANCELLED)
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What became of some jobs. `last_id` is where the next batch goes on; None: that was all."""
+    """How many jobs were done. `last_id` is where the next batch goes on; None: that was all."""
 
     done: int
-    skipped: int
     last_id: UUID | None
 
 
@@ -83,10 +82,11 @@ class BulkRepository:
         """Queue the newest failed or cancelled jobs before `before` that match, the first of them
         as `number` of `pace`.
 
-        Skipped is a job whose document another one works on, also one queued here, or has indexed
+        Left out is a job whose document another one works on, also one queued here, or has indexed
         since.
         """
-        query = self._matching(wanted, *_RETRYABLE).order_by(Job.id.desc())
+        query = self._matching(wanted, *_RETRYABLE, ~_at_work(), ~indexed_since())
+        query = query.order_by(Job.id.desc())
         if before is not None:
             query = query.where(Job.id < before)
         candidates = (await self._session.execute(query.limit(limit))).all()
@@ -184,4 +184,4 @@ def _at_work() -> ColumnElement[bool]:
 
 def _batch(candidates: Sequence[tuple[UUID, UUID]], done: int, limit: int) -> Batch:
     more = len(candidates) == limit
-    return Batch(done, len(candidates) - done, candidates[-1][0] if more else None)
+    return Batch(done, candidates[-1][0] if more else None)
