@@ -5,7 +5,8 @@ a later attempt, other chunking or another embedding model need no second downlo
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -94,8 +95,9 @@ class DocumentText:
     async def _fetch_kept(self) -> bool:
         """Fetch the kept text; False if there is none, or if it is broken and best parsed anew."""
         with self._attempt.stage("fetch"):
-            if not await self._tools.objects.get_derived(self._key, to=self._text):
-                return False
+            with _on_scratch():
+                if not await self._tools.objects.get_derived(self._key, to=self._text):
+                    return False
             try:
                 # Reads the file to its end, so that no broken one is noticed halfway.
                 self._summary = await asyncio.to_thread(read_summary, self._text)
@@ -112,16 +114,13 @@ class DocumentText:
 
     async def _parse(self) -> AsyncIterator[list[Block]]:
         target, version = self._attempt.target, self._version
-        with self._attempt.stage("fetch"):
-            try:
-                await self._tools.objects.download(
-                    target.object_key,
-                    if_match=version.etag,
-                    to=self._original,
-                    bytes_max=version.size,
-                )
-            except OSError as error:
-                raise _scratch_full() from error
+        with self._attempt.stage("fetch"), _on_scratch():
+            await self._tools.objects.download(
+                target.object_key,
+                if_match=version.etag,
+                to=self._original,
+                bytes_max=version.size,
+            )
         self._attempt.check()
         self._attempt.tally.stage = "parse"
         parse = self._tools.parsers.parse(
@@ -137,18 +136,22 @@ class DocumentText:
                     await asyncio.to_thread(_write, writer, batch)
                     yield batch
                 self._summary = parsing.summary
-            await asyncio.to_thread(writer.finish, parsing.summary)
+            with _on_scratch():
+                await asyncio.to_thread(writer.finish, parsing.summary)
 
 
 def _write(writer: CanonicalWriter, blocks: Sequence[Block]) -> None:
-    try:
+    with _on_scratch():
         for block in blocks:
             writer.write(block)
+
+
+@contextmanager
+def _on_scratch() -> Iterator[None]:
+    """Whatever the disk refuses here is the worker's plight and not the document's."""
+    try:
+        yield
     except OSError as error:
-        raise _scratch_full() from error
-
-
-def _scratch_full() -> ScratchFull:
-    return ScratchFull(
-        "The worker's scratch folder could not take the file.", dependency=Dependency.SCRATCH
-    )
+        raise ScratchFull(
+            "The worker's scratch folder could not take the file.", dependency=Dependency.SCRATCH
+        ) from error
