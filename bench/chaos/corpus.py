@@ -112,7 +112,10 @@ def _operations(random: Random, file: File, verbs: list[str]) -> list[Operation]
         verb = Verb(word)
         match verb:
             case Verb.PUT:
-                if operations:
+                if operations and not operations[-1].paragraphs:
+                    # Rows of a deleted file are gone, so its text would rightly be embedded again.
+                    paragraphs = _new(random, random.randint(*bounds))
+                elif operations:
                     paragraphs = _edited(random, paragraphs)
                 operations.append(Operation(file, verb, at, paragraphs))
             case Verb.SAME:
