@@ -27,6 +27,7 @@ from api.errors import FieldError, IdempotencyKeyInUse, IdempotencyKeyReused, In
 from api.limits import BODY_BYTES_MAX
 from db.engine import Sessions
 from db.repositories.idempotency import (
+    KEPT_FOR,
     Begun,
     IdempotencyRepository,
     KeptAnswer,
@@ -42,7 +43,6 @@ KEY_CHARS_MAX = 255
 # The option of a handler whose requests change nothing.
 NOT_ORDERING = "orders_nothing"
 
-LIFETIME = timedelta(hours=24)  # upkeep deletes what is older
 # After that the process that took a key is taken to be gone.
 PATIENCE = timedelta(seconds=60)
 # The largest answer, a thousand upload URLs of long names, is some 6 MB.
@@ -122,7 +122,7 @@ class IdempotencyMiddleware(ASGIMiddleware):
         try:
             async with sessions.begin() as session:
                 return await IdempotencyRepository(session, tenant_id).begin(
-                    key, request_hash, patience=self._patience, lifetime=LIFETIME
+                    key, request_hash, patience=self._patience, lifetime=KEPT_FOR
                 )
         except KeyReused:
             raise IdempotencyKeyReused from None

@@ -8,6 +8,7 @@ from prometheus_client import Counter
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.engine import Sessions
+from db.repositories import idempotency
 from db.repositories.upkeep import UpkeepRepository
 from pipeline.errors import DependencyError
 from pipeline.store.objects import ObjectStore
@@ -21,6 +22,7 @@ EVERY = timedelta(seconds=5)
 AFTER_ERROR = timedelta(seconds=15)
 PURGES_PER_ROUND = 100
 TOMBSTONES_PER_ROUND = 200
+ANSWERS_PER_ROUND = 500
 # A lease of an attempt on a deleted dataset has run out long before.
 DATASET_GRACE = timedelta(minutes=5)
 # An upload that began just before its URL expired has ended by then.
@@ -59,6 +61,7 @@ class Upkeep:
             buried = await upkeep.bury_deleted(TOMBSTONES_PER_ROUND)
             await upkeep.queue_stranded_removals(TOMBSTONES_PER_ROUND)
             await upkeep.forget_unused_uploads(after=UPLOAD_GRACE, limit=TOMBSTONES_PER_ROUND)
+            await idempotency.forget(session, limit=ANSWERS_PER_ROUND)
         purged = await self._purge_generations()
         await self._purge_datasets()
         return buried == TOMBSTONES_PER_ROUND or purged == PURGES_PER_ROUND

@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import IdempotentRequest
 
+KEPT_FOR = timedelta(hours=24)  # what clients may count on; the upkeep deletes what is older
+
 
 @dataclass(frozen=True, slots=True)
 class Begun:
@@ -124,7 +126,7 @@ class IdempotencyRepository:
         )
 
 
-async def forget(session: AsyncSession, *, older_than: timedelta, limit: int) -> int:
+async def forget(session: AsyncSession, *, limit: int, older_than: timedelta = KEPT_FOR) -> int:
     """Delete the oldest answers of all tenants; returns how many went."""
     old = (
         select(IdempotentRequest.tenant_id, IdempotentRequest.key)

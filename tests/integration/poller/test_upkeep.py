@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import func, select, update
 
 from db.engine import Sessions
-from db.models import Dataset, Document, Job, Status, UploadHint
+from db.models import Dataset, Document, IdempotentRequest, Job, Status, UploadHint
 from db.repositories.datasets import DatasetRepository
+from db.repositories.idempotency import KEPT_FOR
 from db.repositories.uploads import Expected, UploadRepository
 from integration.poller.index import (
     SPACE,
@@ -312,3 +313,23 @@ async def test_an_upload_that_comes_after_all_revives_its_document(
 
     assert (await document_of(sessions, home)).removed_at is None
     assert [job.status for job in await jobs_of(sessions, home)] == [Status.QUEUED]
+
+
+async def test_answers_kept_for_idempotency_keys_go_after_a_day(
+    sessions: Sessions, home: Home, upkeep: Upkeep
+) -> None:
+    async with sessions.begin() as session:
+        for key, age in (("old", KEPT_FOR + timedelta(minutes=1)), ("young", timedelta(0))):
+            session.add(
+                IdempotentRequest(
+                    tenant_id=home.tenant_id,
+                    key=key,
+                    request_hash=b"",
+                    created_at=func.now() - age,
+                )
+            )
+
+    await upkeep.round()
+
+    async with sessions() as session:
+        assert list(await session.scalars(select(IdempotentRequest.key))) == ["young"]
