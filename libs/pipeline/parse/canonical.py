@@ -6,6 +6,7 @@ without a summary was never finished and is refused.
 
 import gzip
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -46,7 +47,9 @@ class CanonicalWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._file.close()
+        # What went wrong first is what happened; the disk that was full then is full here too.
+        with suppress(OSError) if error is not None else nullcontext():
+            self._file.close()
 
 
 def read_blocks(path: Path) -> Iterator[Block]:
