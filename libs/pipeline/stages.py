@@ -17,7 +17,7 @@ from db.repositories.jobs import JobRepository
 from pipeline.attempt import Attempt
 from pipeline.bucket import is_ours
 from pipeline.embed.errors import EmbedderMisconfigured
-from pipeline.errors import Dependency, RemovalsHeld, TooLarge
+from pipeline.errors import Dependency, ObjectChanged, RemovalsHeld, TooLarge
 from pipeline.fingerprint import fingerprint, text_key
 from pipeline.ingest import Ingestion
 from pipeline.store.object_errors import ObjectStoreMisconfigured
@@ -55,7 +55,8 @@ async def _look(tools: Tools, attempt: Attempt) -> ObjectVersion | None:
         return version  # `head` had a listing confirm that there is none
     if _is_buried(target, version):
         attempt.check()
-        await tools.objects.delete(target.object_key, if_match=version.etag)
+        if not await tools.objects.delete(target.object_key, if_still=version):
+            raise ObjectChanged("The object was uploaded anew while its removal was under way.")
         return None
     async with tools.sessions.begin() as session:
         await DocumentRepository(session).void_tombstone(

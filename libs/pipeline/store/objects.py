@@ -151,18 +151,19 @@ class ObjectStore:
         async for item in self._list(self._bucket, prefix, start_after, page):
             yield item
 
-    async def delete(self, key: str, *, if_match: str | None = None) -> bool:
+    async def delete(self, key: str, *, if_still: ObjectVersion | None = None) -> bool:
         """Remove the object if it is still that version (None: whatever it is).
 
-        Whether it is gone: False means that another version stands there. S3 stores without a
-        conditional delete leave a gap between the look and the removal; an upload in that moment
-        is lost to it. Its event then finds no object, so the index follows the bucket even so.
+        Whether it is gone: False means that another upload stands there, be it of the same bytes.
+        S3 stores without a conditional delete leave a gap between the look and the removal; an
+        upload in that moment is lost to it. Its event then finds no object, so the index follows
+        the bucket even so.
         """
-        if if_match is not None:
+        if if_still is not None:
             found = await self._head(key)
             if found is None:
                 return not await self.exists_in_listing(key)
-            if found.etag != if_match:
+            if (found.etag, found.last_modified) != (if_still.etag, if_still.last_modified):
                 return False
         with translated("delete"):
             await self._client.delete_object(Bucket=self._bucket, Key=key)

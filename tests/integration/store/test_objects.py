@@ -1,7 +1,8 @@
 """The object store against a real S3 server that checks signatures."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,13 +12,14 @@ import pytest
 from pipeline.errors import DependencyError, ObjectChanged, TooLarge
 from pipeline.settings import ObjectStoreSettings
 from pipeline.store.object_errors import ObjectStoreMisconfigured
-from pipeline.store.objects import ObjectStore
+from pipeline.store.objects import ObjectStore, ObjectVersion
 from stack.ports import LOOPBACK
 from support.broken_http import answering
 
 KEY = "dataset/a report.pdf"
 MINUTE = timedelta(minutes=1)
 MEGABYTE = 1024 * 1024
+SOME_VERSION = ObjectVersion("etag", 5, "text/plain", datetime(2026, 1, 1, tzinfo=UTC), {})
 
 Change = Callable[..., ObjectStoreSettings]
 
@@ -70,7 +72,7 @@ async def test_a_wrong_bucket_is_never_taken_for_a_missing_object(changed: Chang
         with pytest.raises(ObjectStoreMisconfigured):
             await store.head(KEY)
         with pytest.raises(ObjectStoreMisconfigured):
-            await store.delete(KEY, if_match="etag")
+            await store.delete(KEY, if_still=SOME_VERSION)
         with pytest.raises(ObjectStoreMisconfigured):
             _ = [item async for item in store.list()]
         with pytest.raises(ObjectStoreMisconfigured):
@@ -203,14 +205,18 @@ async def test_keys_reach_the_store_as_they_are(objects: ObjectStore) -> None:
 
 async def test_a_delete_removes_only_the_version_it_means(objects: ObjectStore) -> None:
     await upload(objects, KEY, b"first")
-    first = await etag_of(objects, KEY)
+    first = await objects.head(KEY)
     await upload(objects, KEY, b"second version")
+    second = await objects.head(KEY)
+    assert second is not None
+    same_bytes_earlier = replace(second, last_modified=second.last_modified - timedelta(seconds=1))
 
-    assert not await objects.delete(KEY, if_match=first)
+    assert not await objects.delete(KEY, if_still=first)
+    assert not await objects.delete(KEY, if_still=same_bytes_earlier)
     assert await objects.exists_in_listing(KEY)
-    assert await objects.delete(KEY, if_match=await etag_of(objects, KEY))
+    assert await objects.delete(KEY, if_still=second)
     assert await objects.head(KEY) is None
-    assert await objects.delete(KEY, if_match=first)
+    assert await objects.delete(KEY, if_still=first)
 
 
 async def test_a_signed_upload_takes_only_the_length_and_type_it_was_signed_for(
