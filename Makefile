@@ -54,7 +54,7 @@ bench: install-local ## Run a benchmark against the running stack (NAME=...; wit
 	@if [ -z '$(NAME)' ]; then grep -hE '^ +make bench' bench/*.py; else . .local/env && $(PY) bench/$(NAME).py $(ARGS); fi
 
 bench-alone: install-local ## Run a benchmark that starts servers of its own (NAME=fairness, backlog, outage)
-	@$(PY) bench/$(NAME).py $(ARGS)
+	@$(PY) -m bench.$(NAME) $(ARGS)
 
 chaos: install-local ## Run everything under faults and compare with a quiet run (SEED=7 FAULTS=100 FILES=500)
 	@PYTHONPATH=tests $(PY) -m bench.chaos $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(FILES),--files $(FILES)) $(ARGS)

@@ -12,9 +12,8 @@ import asyncio
 import time
 
 import asyncpg
+from bench.rig import Rig
 from redis import Redis
-
-from rig import Rig
 
 DATASETS = 50
 SETTLE_SECONDS = 3.0

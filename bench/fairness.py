@@ -13,8 +13,7 @@ import time
 from uuid import uuid4
 
 import httpx
-
-from rig import Rig, create_dataset, upload
+from bench.rig import Rig, create_dataset, upload
 
 LOOK_SECONDS = 0.02
 GIVE_UP_SECONDS = 120.0

@@ -10,8 +10,7 @@ import argparse
 import time
 
 import httpx
-
-from rig import Rig, create_dataset, upload
+from bench.rig import Rig, create_dataset, upload
 
 LOOK_SECONDS = 0.5
 GIVE_UP_SECONDS = 600.0

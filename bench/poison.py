@@ -11,9 +11,8 @@ import statistics
 import time
 
 import httpx
-
-from fairness import lone_file
-from rig import Rig, create_dataset, upload
+from bench.fairness import lone_file
+from bench.rig import Rig, create_dataset, upload
 
 # Millions of tags: the parser's tree needs many times the file's size.
 POISON = b"<html><body>" + b"<p><b>x</b>" * 1_500_000

@@ -102,17 +102,19 @@ class Rig:
         """The sum of a metric of the poller over its labels."""
         with urlopen(Request(self.poller_metrics)) as answer:  # noqa: S310  # a URL of ours
             lines = answer.read().decode().splitlines()
-        return sum(
+        values = (
             float(line.rpartition(" ")[2])
             for line in lines
             if line.partition("{")[0].partition(" ")[0] == name
         )
+        return sum(values)
 
     def megabytes(self, name: str) -> float:
         """Resident memory of a service and its children."""
         process = psutil.Process(self.services[name].pid)
         family = [process, *process.children(recursive=True)]
-        return sum(each.memory_info().rss for each in family) / 1e6
+        total: int = sum(each.memory_info().rss for each in family)
+        return total / 1e6
 
     def _service(self, part: Part) -> Service:
         return Service(part, self._logs / f"{part.name}.log")

@@ -16,6 +16,7 @@ from pipeline.errors import Dependency, PipelineError
 log = structlog.get_logger(__name__)
 
 Ask = Callable[[], Awaitable[object]]
+IsAway = Callable[[Dependency], Awaitable[bool]]
 
 CANARY_SECONDS = 5.0
 # Attempts that fail together share one canary.
@@ -40,7 +41,8 @@ class Canaries:
             if time.monotonic() - asked_at >= ANSWER_AGE_SECONDS:
                 away = await _fails(ask)
                 self._answers[dependency] = (time.monotonic(), away)
-                log.info("canary.asked", dependency=dependency, away=away)
+                if away:
+                    log.warning("canary.failed", dependency=dependency)
         return away
 
 

@@ -184,6 +184,11 @@ class Ingestion:
         missing = [key for key in texts if key not in vectors]
         if missing:
             self._attempt.check()
+            if await self._tools.is_away(Dependency.VECTOR_STORE):
+                # What is paid for now could not be stored, and would be paid for again.
+                raise DependencyError(
+                    "The vector store does not answer.", dependency=Dependency.VECTOR_STORE
+                )
             with self._attempt.stage("embed"):
                 share = await self._tools.batcher.embed(
                     self._attempt.claim.job_id, [texts[key] for key in missing]

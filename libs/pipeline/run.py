@@ -15,6 +15,7 @@ from db.errors import FenceRaised, is_away
 from db.repositories.documents import DocumentRepository
 from db.repositories.jobs import JobRepository
 from pipeline.attempt import Attempt
+from pipeline.canary import IsAway
 from pipeline.errors import (
     AttemptTimeout,
     Dependency,
@@ -32,10 +33,12 @@ from pipeline.verdict import write_verdict
 log = structlog.get_logger(__name__)
 
 Process = Callable[[Attempt], Awaitable[None]]
-IsAway = Callable[[Dependency], Awaitable[bool]]
 
 # How often the end of an attempt is written again while Postgres is away; the lease bounds it too.
 VERDICT_PAUSE_SECONDS = 1.0
+# Before a claim is tried again while Postgres is away. A ring that is given up is missed: the job
+# is announced again only when the announcer has lost hope.
+CLAIM_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 async def _believed(_: Dependency) -> bool:
@@ -67,9 +70,24 @@ class Runner:
             return  # the announcer will ring again, or has rung twice
         self._running.add(job_id)
         try:
+            for pause in CLAIM_PAUSES:
+                if await self._is_answered(job_id):
+                    return
+                await asyncio.sleep(pause)
             await self._pass_gate(job_id)
         finally:
             self._running.discard(job_id)
+
+    async def _is_answered(self, job_id: UUID) -> bool:
+        """Whether Postgres was there to say whose the job is; then all that follows is done."""
+        try:
+            await self._pass_gate(job_id)
+        except (SQLAlchemyError, OSError) as error:
+            if not is_away(error):
+                raise
+            log.warning("job.claim_failed", job_id=str(job_id), error=type(error).__name__)
+            return False
+        return True
 
     async def _pass_gate(self, job_id: UUID) -> None:
         with structlog.contextvars.bound_contextvars(job_id=str(job_id)):

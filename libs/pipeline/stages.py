@@ -22,7 +22,7 @@ from pipeline.fingerprint import fingerprint, text_key
 from pipeline.ingest import Ingestion
 from pipeline.store.object_errors import ObjectStoreMisconfigured
 from pipeline.store.objects import ObjectVersion
-from pipeline.text import DocumentText
+from pipeline.text import DocumentText, on_scratch
 from pipeline.tools import Tools
 
 log = structlog.get_logger(__name__)
@@ -165,7 +165,9 @@ async def _index(tools: Tools, attempt: Attempt, version: ObjectVersion) -> None
             last_modified=version.last_modified,
             fingerprint=wanted,
         )
-    with TemporaryDirectory(dir=tools.scratch, prefix="attempt-") as folder:
+    with on_scratch():
+        scratch = TemporaryDirectory(dir=tools.scratch, prefix="attempt-")
+    with scratch as folder:
         text = DocumentText(
             tools,
             attempt,

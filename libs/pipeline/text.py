@@ -95,7 +95,7 @@ class DocumentText:
     async def _fetch_kept(self) -> bool:
         """Fetch the kept text; False if there is none, or if it is broken and best parsed anew."""
         with self._attempt.stage("fetch"):
-            with _on_scratch():
+            with on_scratch():
                 if not await self._tools.objects.get_derived(self._key, to=self._text):
                     return False
             try:
@@ -114,7 +114,7 @@ class DocumentText:
 
     async def _parse(self) -> AsyncIterator[list[Block]]:
         target, version = self._attempt.target, self._version
-        with self._attempt.stage("fetch"), _on_scratch():
+        with self._attempt.stage("fetch"), on_scratch():
             await self._tools.objects.download(
                 target.object_key,
                 if_match=version.etag,
@@ -136,18 +136,18 @@ class DocumentText:
                     await asyncio.to_thread(_write, writer, batch)
                     yield batch
                 self._summary = parsing.summary
-            with _on_scratch():
+            with on_scratch():
                 await asyncio.to_thread(writer.finish, parsing.summary)
 
 
 def _write(writer: CanonicalWriter, blocks: Sequence[Block]) -> None:
-    with _on_scratch():
+    with on_scratch():
         for block in blocks:
             writer.write(block)
 
 
 @contextmanager
-def _on_scratch() -> Iterator[None]:
+def on_scratch() -> Iterator[None]:
     """Whatever the disk refuses here is the worker's plight and not the document's."""
     try:
         yield

@@ -96,22 +96,24 @@ async def open_resources(settings: WorkerSettings) -> Resources:
     vectors = await stack.enter_async_context(VectorStore.open(settings))
     warming = asyncio.create_task(_warm(vectors, embedder))
     stack.callback(warming.cancel)
+    objects = await stack.enter_async_context(ObjectStore.open(settings))
+    canaries = Canaries(
+        {
+            Dependency.OBJECT_STORE: objects.healthy,
+            Dependency.VECTOR_STORE: vectors.healthy,
+            Dependency.EMBEDDER: embedder.canary,
+        }
+    )
     tools = Tools(
         sessions=sessions,
-        objects=await stack.enter_async_context(ObjectStore.open(settings)),
+        objects=objects,
         vectors=vectors,
         batcher=batcher,
         model=model,
         parsers=parsers,
         policy=policy,
         scratch=scratch,
-    )
-    canaries = Canaries(
-        {
-            Dependency.OBJECT_STORE: tools.objects.healthy,
-            Dependency.VECTOR_STORE: vectors.healthy,
-            Dependency.EMBEDDER: embedder.canary,
-        }
+        is_away=canaries.is_away,
     )
     runner = Runner(
         sessions=sessions,

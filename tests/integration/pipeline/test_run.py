@@ -587,6 +587,21 @@ async def test_a_verdict_is_written_once_postgres_is_back(
     assert (job.status, job.error_code) == (Status.FAILED, "document_encrypted")
 
 
+async def test_a_job_is_claimed_once_postgres_is_back(
+    sessions: Sessions, job_id: UUID, make_runner: MakeRunner, outage: Outage
+) -> None:
+    """A ring that is given up is not heard again for a minute."""
+    async with outage():
+        task = asyncio.create_task(make_runner(completing(sessions)).run(job_id))
+        await asyncio.wait([task], timeout=0.3)  # time enough for a claim, were it possible
+    given_up = task.done()
+
+    await soon(task)
+
+    assert not given_up
+    assert (await job_of(sessions, job_id)).status == Status.COMPLETED
+
+
 async def test_a_database_that_goes_away_during_an_attempt_costs_it_no_try(
     sessions: Sessions, job_id: UUID, make_runner: MakeRunner, outage: Outage
 ) -> None:

@@ -1,4 +1,4 @@
-"""While a dependency is away what needs it is held back, and one job is let through to go and see."""
+"""While a dependency is away what needs it is held back, and one job goes to see."""
 
 import asyncio
 from collections.abc import AsyncIterator
