@@ -176,7 +176,8 @@ class JobView:
 
     While queued, `waiting_for` may say why it is not being worked on; `next_attempt_at` when it is
     due, null while the dataset or the tenant is paused. `error` is the latest one, also while
-    another try is to come. Jobs that failed alike have one `error_fingerprint`.
+    another try is to come. Jobs that failed alike have one `error_fingerprint`. `stalled`: the
+    worker has given no sign of life for some 18 s; after 30 the job goes to another.
     """
 
     task_id: UUID
@@ -186,6 +187,7 @@ class JobView:
     object_key: str
     reason: str
     status: Status
+    stalled: bool
     stage: str | None
     waiting_for: WaitingFor | None
     dependency: str | None
@@ -215,6 +217,7 @@ class JobView:
             object_key=row.object_key,
             reason=job.reason,
             status=Status(job.status),
+            stalled=row.stalled,
             stage=job.stage,
             waiting_for=_waiting_for(job, held=row.held),
             dependency=job.dependency,

@@ -1,16 +1,19 @@
 """Jobs and their attempts as clients see them: filtered, newest first."""
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.errors import JobNotFound
 from db.models import Attempt, Dataset, Document, Job, Status, Tenant
 from db.repositories.pauses import held_back
+
+# A lease lasts 30 s and is renewed every 8: so little is left only if two renewals did not come.
+STALLED_BELOW = timedelta(seconds=12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +53,16 @@ class JobFilter:
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A job and the document that it is about; `held` while a pause keeps it queued."""
+    """A job and the document that it is about.
+
+    `held` while a pause keeps it queued, `stalled` while its worker has given no sign of life.
+    """
 
     job: Job
     file_name: str
     object_key: str
     held: bool
+    stalled: bool
 
 
 class JobHistoryRepository:
@@ -98,7 +105,7 @@ class JobHistoryRepository:
 
     def _visible(self) -> Any:
         return (
-            select(Job, Document.file_name, Document.object_key, _held())
+            select(Job, Document.file_name, Document.object_key, _held(), _stalled())
             .join(Document, Document.id == Job.document_id)
             .join(Dataset, Dataset.id == Job.dataset_id)
             .join(Tenant, Tenant.id == Job.tenant_id)
@@ -106,6 +113,10 @@ class JobHistoryRepository:
             # A repository's reader sees the rows as they are, not as this session knew them.
             .execution_options(populate_existing=True)
         )
+
+
+def _stalled() -> Any:
+    return and_(Job.status == Status.PROCESSING, Job.lease_until < func.now() + STALLED_BELOW)
 
 
 def _held() -> Any:

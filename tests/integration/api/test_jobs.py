@@ -1,11 +1,13 @@
 """What clients see of jobs and documents, and what they may order."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
+from db.repositories.jobs import JobRepository
 from support.api import Api
 from support.attempts import claim, complete, fail, retry_later
 
@@ -56,6 +58,21 @@ async def test_what_was_uploaded_is_queued_and_what_was_not_is_named(api: Api) -
         ("b.txt", "uploading"),
     }
     assert {each["size"] for each in documents} == {5, None}
+
+
+async def test_a_job_whose_worker_gives_no_sign_of_life_is_shown_as_stalled(api: Api) -> None:
+    _, queued = await uploaded(api, "a.txt")
+    path = f"/api/v1/jobs/{queued['jobs'][0]['task_id']}"
+    waiting = (await api.client.get(path)).json()
+    held = await claim(api.sessions, UUID(queued["jobs"][0]["task_id"]))
+    at_work = (await api.client.get(path)).json()
+    async with api.sessions.begin() as session:
+        last_renewal_long_ago = timedelta(seconds=5)
+        await JobRepository(session).renew({held.job_id: held.fence}, lease=last_renewal_long_ago)
+
+    quiet = (await api.client.get(path)).json()
+
+    assert [job["stalled"] for job in (waiting, at_work, quiet)] == [False, False, True]
 
 
 async def test_saying_twice_that_a_file_is_there_makes_one_job(api: Api) -> None:
