@@ -40,7 +40,7 @@ class PollerSettings(
         ge=1,
         le=1000,
         validation_alias="SLUICE_ANNOUNCE_WINDOW",
-        description="messages that may wait in Redis; some two per worker thread",
+        description="messages of one lane that may wait in Redis; some six per worker process",
     )
     announce_again: Seconds = Field(
         timedelta(seconds=60), validation_alias="SLUICE_ANNOUNCE_AGAIN_SECONDS"
