@@ -1,10 +1,10 @@
 """The bodies of orders to many jobs. Nothing is ordered of all jobs by leaving something out."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from api.requests import Body, as_uuid, with_example
 from db.models import Status
@@ -13,6 +13,8 @@ from db.repositories.job_history import JobFilter
 NAME_FORMAT = r"^[a-z][a-z0-9_]{0,63}$"
 FINGERPRINT_FORMAT = r"^[0-9a-f]{16}$"
 PER_MINUTE_MAX = 100_000
+# Behind it there must be room in the calendar for a pace of one a minute.
+BEGIN_WITHIN = timedelta(days=36_500)
 
 
 def _time(value: object) -> object:
@@ -20,10 +22,18 @@ def _time(value: object) -> object:
         return value
     try:
         time = datetime.fromisoformat(value)
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
+        # The first and the last hours of the calendar may be none in UTC.
+        in_utc = None if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        in_utc = None
+    if in_utc is None:
         raise ValueError("must be a time with its zone, such as 2026-11-24T12:00:00Z")
+    return in_utc
+
+
+def _not_for_ever(time: datetime) -> datetime:
+    if time > datetime.now(UTC) + BEGIN_WITHIN:
+        raise ValueError("must not be more than a century ahead")
     return time
 
 
@@ -87,7 +97,7 @@ class RetryJobs(BulkOrder):
     per_minute: int | None = Field(
         None, ge=1, le=PER_MINUTE_MAX, description="So many become due a minute; all if left out."
     )
-    begin_at: Time | None = Field(
+    begin_at: Annotated[Time, AfterValidator(_not_for_ever)] | None = Field(
         None,
         description="When the first is due; to go on with what remained at the same pace, give "
         "the `last_due_at` of the answer before.",

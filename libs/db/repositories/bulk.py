@@ -64,7 +64,8 @@ class BulkRepository:
         if after is not None:
             query = query.where(Job.id > after)
         candidates = (await self._session.execute(query.limit(limit))).all()
-        jobs = [job_id for job_id, _ in await self._lock(candidates, *_CANCELLABLE)]
+        still = (*_CANCELLABLE, *wanted.conditions())
+        jobs = [job_id for job_id, _ in await self._lock(candidates, *still)]
         if jobs:
             await cancel_locked(self._session, jobs)
         return _batch(candidates, len(jobs), limit)
@@ -90,7 +91,7 @@ class BulkRepository:
         if before is not None:
             query = query.where(Job.id < before)
         candidates = (await self._session.execute(query.limit(limit))).all()
-        locked = await self._lock(candidates, *_RETRYABLE)
+        locked = await self._lock(candidates, *_RETRYABLE, *wanted.conditions())
         ready = await self._ready([job_id for job_id, _ in locked])
         # The newest first: of one document's jobs, that one says what failed last.
         latest: dict[UUID, UUID] = {}

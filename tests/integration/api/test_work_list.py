@@ -171,6 +171,18 @@ async def test_a_retry_goes_on_at_the_pace_of_the_one_before(api: Api) -> None:
     assert due == [datetime.fromisoformat("2098-12-31T22:00:00Z")] * 2
 
 
+async def test_a_retry_does_not_begin_at_the_end_of_time(api: Api) -> None:
+    home = await home_of(api)
+    jobs = await failed(api, home, LOCKED, LOCKED)
+
+    late = {"all": True, "per_minute": 1, "begin_at": "9999-12-31T23:59:59Z"}
+    answer = await api.client.post(f"{JOBS}/retry", json=late)
+
+    assert answer.status_code == 400
+    assert [error["field"] for error in answer.json()["errors"]] == ["begin_at"]
+    assert await statuses(api, jobs) == ["failed", "failed"]
+
+
 async def test_cancelled_jobs_are_retried_only_when_they_are_meant(api: Api) -> None:
     home = await home_of(api)
     jobs = await queued(api, home, "a", "b")
@@ -224,6 +236,7 @@ async def test_jobs_are_told_apart_by_when_they_were_made(api: Api) -> None:
         {"filter": {"status": "completed"}},
         {"filter": {"created_before": "2026-11-24T12:00:00"}},
         {"filter": {"created_before": "yesterday"}},
+        {"filter": {"created_before": "9999-12-31T23:59:59-01:00"}},
         {"filter": {"fingerprint": "x"}},
         {"filter": {"dataset": "x"}},
         {"all": True, "per_minute": 0},

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from db.engine import Sessions
 from db.errors import FenceRaised
 from db.fingerprints import error_fingerprint
-from db.models import Job
+from db.models import Job, Status
 from db.repositories.announcing import AnnouncingRepository
 from db.repositories.bulk import BulkRepository, Pace
 from db.repositories.documents import DocumentRepository
@@ -64,6 +64,43 @@ async def test_cancels_and_workers_that_meet_leave_every_job_in_one_state(
     assert [states[held.job_id] for held in claims] == ends
     assert cancelled == list(states.values()).count("cancelled")
     assert all(states[job] == "cancelled" for job in jobs[30:])
+
+
+async def test_a_cancel_of_what_waits_leaves_what_was_begun_meanwhile(
+    sessions: Sessions, home: Home
+) -> None:
+    [job] = await queue(sessions, home, 1)
+    async with sessions.begin() as worker:
+        held = await JobRepository(worker).claim(job, lease=timedelta(seconds=30), worker="w")
+        assert held is not None
+        cancelling = asyncio.create_task(cancel_queued(sessions, home))
+        await until_blocked(sessions)
+
+    assert await cancelling == 0
+    [found] = await jobs_of(sessions, home)
+    assert found.status == "processing"
+
+
+async def cancel_queued(sessions: Sessions, home: Home) -> int:
+    async with sessions.begin() as session:
+        batch = await BulkRepository(session, home.tenant_id).cancel(
+            JobFilter(status=Status.QUEUED), after=None, limit=10
+        )
+    return batch.done
+
+
+async def until_blocked(sessions: Sessions) -> None:
+    """Until somebody waits for a lock."""
+    waiting = text(
+        "select count(*) from pg_stat_activity where datname = current_database()"
+        " and wait_event_type = 'Lock'"
+    )
+    async with asyncio.timeout(20):
+        while True:
+            async with sessions() as session:
+                if await session.scalar(waiting):
+                    return
+            await asyncio.sleep(0.02)
 
 
 async def test_two_retries_at_once_queue_every_job_once(sessions: Sessions, home: Home) -> None:
