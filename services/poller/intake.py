@@ -214,8 +214,7 @@ class Intake:
 
     async def _store(self, messages: Sequence[Message]) -> None:
         """All messages in one transaction: jobs for the events, quarantine for the rest."""
-        changes: list[Change] = []
-        origin: dict[str, Message] = {}
+        read: list[tuple[Change, Message]] = []
         unreadable: list[Unreadable] = []
         for message in messages:
             try:
@@ -223,17 +222,16 @@ class Intake:
             except ForeignEvent as error:
                 unreadable.append(self._unreadable(message, str(error)))
             else:
-                changes.append(change)
-                origin[change.object_key] = message
+                read.append((change, message))
         async with self._sessions.begin() as session:
             repository = ChangeRepository(session)
-            known = await repository.existing_datasets({each.dataset_id for each in changes})
+            known = await repository.existing_datasets({each.dataset_id for each, _ in read})
             unreadable += [
-                self._unreadable(origin[change.object_key], "unknown_dataset")
-                for change in changes
+                self._unreadable(message, "unknown_dataset")
+                for change, message in read
                 if change.dataset_id not in known
             ]
-            changes = [change for change in changes if change.dataset_id in known]
+            changes = [change for change, _ in read if change.dataset_id in known]
             # Older news first; what came without a time counts as new.
             changes.sort(key=lambda change: change.at or datetime.max.replace(tzinfo=UTC))
             await repository.apply(changes, large_bytes=self._large_bytes)

@@ -218,6 +218,19 @@ async def test_an_event_for_a_purged_dataset_is_kept_with_the_reason(
     assert await queue.backlog() == 0
 
 
+async def test_each_of_several_events_of_one_file_is_kept_as_it_came(
+    sessions: Sessions, queue: TestQueue, make_intake: MakeIntake
+) -> None:
+    nowhere = uuid4()
+    bodies = [json.dumps(event(nowhere, eventTime=f"2026-01-0{day}T00:00:00Z")) for day in (1, 2)]
+    for body in bodies:
+        await queue.send_raw(body)
+
+    await make_intake(queue).round()
+
+    assert sorted(message.body for message in await quarantined(sessions)) == sorted(bodies)
+
+
 async def test_a_batch_of_a_hundred_is_stored_in_one_round(
     sessions: Sessions, home: Home, queue: TestQueue, make_intake: MakeIntake
 ) -> None:
