@@ -28,6 +28,7 @@ def compare(corpus: Corpus, quiet: Snapshot, chaos: Snapshot) -> Differences:
     for file, operations in corpus.fates.items():
         before = len(found.lost), len(found.doubled), len(found.changed), len(found.search)
         known = len(found.documents)
+        _whole(found, file, quiet)
         _documents(found, file, quiet, chaos, is_there=operations[-1].etag is not None)
         _rows(found, file, quiet, chaos)
         _search(found, file, quiet, chaos)
@@ -35,6 +36,18 @@ def compare(corpus: Corpus, quiet: Snapshot, chaos: Snapshot) -> Differences:
         if after != before or len(found.documents) != known:
             found.files.add(file)
     return found
+
+
+def _whole(found: Differences, file: File, quiet: Snapshot) -> None:
+    """What is compared with has to be there: two runs that both show nothing are alike, too."""
+    document = dict(quiet.documents.get(file, ()))
+    if not document.get("searchable"):
+        return
+    rows, expected = quiet.rows.get(file, {}), document.get("chunk_count")
+    if len(rows) != expected:
+        found.lost.append(f"{file.name}: {len(rows)} of {expected} rows in the quiet run")
+    if rows and not quiet.found[file]:
+        found.search.append(f"{file.name}: the quiet run finds nothing of it")
 
 
 def _documents(
@@ -64,7 +77,8 @@ def _rows(found: Differences, file: File, quiet: Snapshot, chaos: Snapshot) -> N
     for ordinal in one.keys() & other.keys():
         if one[ordinal] != other[ordinal]:
             found.changed.append(f"{file.name}: row {ordinal}: {one[ordinal]} / {other[ordinal]}")
-        elif _cosine(quiet.vectors[file, ordinal], chaos.vectors[file, ordinal]) < COSINE_MIN:
+        # Turned around, for a vector that is no number is like none.
+        elif not _cosine(quiet.vectors[file, ordinal], chaos.vectors[file, ordinal]) >= COSINE_MIN:
             found.changed.append(f"{file.name}: row {ordinal}: another vector")
 
 

@@ -21,12 +21,13 @@ from stack.errors import StackError
 from .milvus_proxy import MilvusProxy
 from .plan import Fault
 from .servers import Switches
-from .system import System
+from .system import SCRATCH_BYTES, System
 
 STARTS_MAX = 5  # of a server that was killed: what it left behind may take a moment to go
 WATCH_SECONDS = 0.5
 CLOCK_SECONDS_MAX = 600  # beyond a quarter of an hour signatures are rightly refused
 FILLER = "chaos-filler"
+FILLER_STEP = 1 << 16
 BROKEN_KINDS = (
     "wrong_count", "wrong_dimensions", "nan", "zero", "empty", "malformed_json", "truncated_body",
     "shuffled",
@@ -158,7 +159,7 @@ class Arena:
             parsers[int(fault.dose * len(parsers))].send_signal(signal.SIGKILL)
         return True
 
-    async def _fill_disk(self, fault: Fault, _: str) -> bool:
+    async def _fill_disk(self, fault: Fault, what: str) -> bool:
         """The disk is seen by its worker alone; the kernel shows us its root."""
         if self.system.small_disk is None or not self.system.services[fault.target].running:
             return False
@@ -166,8 +167,11 @@ class Arena:
         filler = Path(f"/proc/{pid}/root{self.system.small_disk}") / FILLER
         try:
             with filler.open("wb", buffering=0) as file:
-                while True:
-                    file.write(bytes(1 << 16))
+                for _ in range(0, 2 * SCRATCH_BYTES, FILLER_STEP):
+                    file.write(bytes(FILLER_STEP))
+            # Not full yet? Then the worker has just begun, and this is everybody's disk.
+            filler.unlink()
+            return False
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 return False  # the worker has just been killed

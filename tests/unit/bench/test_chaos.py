@@ -1,14 +1,17 @@
 """The chaos bench would be worth nothing if it saw no difference; here it has to see each kind."""
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from bench.chaos.corpus import Corpus, File, Operation, Verb
 from bench.chaos.differences import Differences, compare
 from bench.chaos.plan import BETWEEN_SECONDS, KINDS, draw
+from bench.chaos.report import Report
 from bench.chaos.snapshot import Passage, Snapshot
 
 FILE = File(0, "a.txt", "marker")
@@ -21,9 +24,13 @@ def one_file() -> Corpus:
     return Corpus(1, {FILE: [Operation(FILE, Verb.PUT, 0.0, operation.paragraphs)]})
 
 
+def document(state: str = "completed") -> tuple[tuple[str, Any], ...]:
+    return (("searchable", True), ("gone", False), ("state", state), ("chunk_count", 1))
+
+
 def snapshot() -> Snapshot:
     return Snapshot(
-        documents={FILE: (("searchable", True), ("gone", False), ("state", "completed"))},
+        documents={FILE: document()},
         rows={FILE: {0: ONE}},
         vectors={(FILE, 0): [1.0, 0.0]},
         found={FILE: Counter([("text", 0, 10)])},
@@ -47,6 +54,10 @@ def turn_vector(taken: Snapshot) -> None:
     taken.vectors[FILE, 0] = [0.99, 0.14]
 
 
+def spoil_vector(taken: Snapshot) -> None:
+    taken.vectors[FILE, 0] = [math.nan, math.nan]
+
+
 def hide_hit(taken: Snapshot) -> None:
     taken.found[FILE].clear()
 
@@ -56,7 +67,7 @@ def repeat_hit(taken: Snapshot) -> None:
 
 
 def fail_document(taken: Snapshot) -> None:
-    taken.documents[FILE] = (("searchable", True), ("gone", False), ("state", "failed"))
+    taken.documents[FILE] = document("failed")
 
 
 def forget_document(taken: Snapshot) -> None:
@@ -70,6 +81,7 @@ def forget_document(taken: Snapshot) -> None:
         (add_row, {"doubled"}),
         (move_row, {"changed"}),
         (turn_vector, {"changed"}),
+        (spoil_vector, {"changed"}),
         (hide_hit, {"search"}),
         (repeat_hit, {"doubled", "search"}),
         (fail_document, {"documents"}),
@@ -93,6 +105,24 @@ def test_equal_snapshots_do_not_differ() -> None:
 
     assert not found
     assert found.files == set()
+
+
+@pytest.mark.parametrize(("change", "kinds"), [(lose_row, {"lost"}), (hide_hit, {"search"})])
+def test_two_runs_that_both_show_nothing_prove_nothing(
+    change: Callable[[Snapshot], None], kinds: set[str]
+) -> None:
+    quiet, chaos = snapshot(), snapshot()
+    change(quiet)
+    change(chaos)
+
+    assert kinds_of(compare(one_file(), quiet, chaos)) == kinds
+
+
+def test_a_run_without_its_faults_proves_nothing() -> None:
+    report = Report(seed=1, files=1, operations=1, planned=4)
+
+    assert not report.ok
+    assert replace(report, injected=["worker killed"] * 3).ok
 
 
 def kinds_of(found: Differences) -> set[str]:
