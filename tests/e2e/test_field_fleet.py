@@ -19,6 +19,7 @@ APIS = ("api", "api-2", "api-3")
 SERVICES = ("worker-1", "worker-2", "poller", "poller-2", *APIS)
 POLLERS = 2
 WINDOW = 24  # the announcer's own default
+PATIENCE_SECONDS = 120  # a test that waits for what never comes should say so
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +71,9 @@ async def test_a_large_dataset_neither_starves_a_small_one_nor_fills_redis(
         [one] = await client.until(small_is_done)
         left = [d for d in (await client.documents(large)).values() if not d["searchable"]]
         await embedder.switch()
-        while [d for d in (await client.documents(large)).values() if not d["searchable"]]:
-            longest = max(longest, await redis.llen(queue))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while [d for d in (await client.documents(large)).values() if not d["searchable"]]:
+                longest = max(longest, await redis.llen(queue))
     documents = await client.settled(large, count=200, seconds=120)
 
     assert one["status"] == "completed"
@@ -149,11 +151,12 @@ async def test_every_replica_knows_a_dataset_at_once_and_none_gives_an_older_ans
         dataset = await clients[0].create({"a.txt": book("replicas", 200).encode()})
         seen: list[int] = []
 
-        while not seen or seen[-1] < 100:
-            for client in clients:
-                answer = await client.http.get(f"/datasets/{dataset}")
-                assert answer.status_code == 200
-                seen.append(answer.json()["progress"])
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not seen or seen[-1] < 100:
+                for client in clients:
+                    answer = await client.http.get(f"/datasets/{dataset}")
+                    assert answer.status_code == 200
+                    seen.append(answer.json()["progress"])
 
     assert seen == sorted(seen)
 
