@@ -172,7 +172,7 @@ class User:
                     return response
                 said = f"{response.request.method} {response.request.url.path}: "
                 said += f"{response.status_code} {response.text[:500]}"
-                if response.status_code in CLIENT_ERRORS and response.status_code != BUSY:
+                if response.status_code in CLIENT_ERRORS and not _asks_to_wait(response):
                     raise Refused(said)
             except httpx.TransportError as error:
                 said = repr(error)
@@ -181,3 +181,8 @@ class User:
             self.retries += 1
             await asyncio.sleep(pause)
             pause = min(2 * pause, PAUSE_MAX)
+
+
+def _asks_to_wait(response: httpx.Response) -> bool:
+    """Also of a request that a dead process began: its key is free again after a minute."""
+    return response.status_code == BUSY or "idempotency_key_in_use" in response.text

@@ -29,6 +29,17 @@ class PipelineError(Exception):
         self.message = message
 
 
+def code_of(error: BaseException) -> str | None:
+    """For a log: the code of an error of ours, with what it depended on."""
+    match error:
+        case DependencyError():
+            return f"{error.code} ({error.dependency})"
+        case PipelineError():
+            return error.code
+        case _:
+            return None
+
+
 class PermanentError(PipelineError):
     """Retrying cannot help; the job fails now."""
 

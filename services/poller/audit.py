@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.engine import Sessions
 from db.repositories.audit_runs import Finding
 from db.repositories.auditing import AuditRepository
-from pipeline.errors import DependencyError
+from pipeline.errors import DependencyError, code_of
 from pipeline.policy import Policy
 from pipeline.store.object_errors import ObjectStoreMisconfigured
 from pipeline.store.objects import ObjectStore
@@ -74,7 +74,7 @@ class Audit:
             except ObjectStoreMisconfigured as error:
                 log.error("audit.misconfigured", error=error.message)
             except (SQLAlchemyError, OSError, DependencyError) as error:
-                log.warning("audit.failed", error=type(error).__name__)
+                log.warning("audit.failed", error=type(error).__name__, code=code_of(error))
             except Exception as error:
                 # The other parts of the poller must not end with this one.
                 log.exception("audit.unexpected_error", error=type(error).__name__)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.engine import Sessions
 from db.repositories import idempotency
 from db.repositories.upkeep import UpkeepRepository
-from pipeline.errors import DependencyError
+from pipeline.errors import DependencyError, code_of
 from pipeline.store.objects import ObjectStore
 from pipeline.store.vectors import VectorStore
 
@@ -43,7 +43,7 @@ class Upkeep:
                 busy = await self.round()
                 pause = timedelta(0) if busy else EVERY
             except (SQLAlchemyError, OSError, DependencyError) as error:
-                log.warning("upkeep.failed", error=type(error).__name__)
+                log.warning("upkeep.failed", error=type(error).__name__, code=code_of(error))
                 pause = AFTER_ERROR
             except Exception as error:
                 # The other parts of the poller must not end with this one.
