@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import structlog
 
@@ -23,12 +24,22 @@ class Attempt:
     stopping: asyncio.Event  # set when the process wants to end
     tally: AttemptTally = field(default_factory=AttemptTally)
     etag: str | None = None  # the object version that it looked at
-    answered: set[Dependency] = field(default_factory=set)  # what has done what it should
+    # What has done what it should, and when it did so last, on the monotonic clock.
+    _answered: dict[Dependency, float] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
 
     @property
     def claim(self) -> Claim:
         return self.lease.claim
+
+    def answered(self, dependency: Dependency) -> None:
+        """Note that it did just now what it should."""
+        self._answered[dependency] = time.monotonic()
+
+    def answers(self) -> dict[str, timedelta]:
+        """How long ago each dependency answered last."""
+        now = time.monotonic()
+        return {each: timedelta(seconds=now - at) for each, at in self._answered.items()}
 
     def check(self) -> None:
         """Call between steps, and before anything that others can see.

@@ -150,7 +150,7 @@ class Ingestion:
         rows = await asyncio.to_thread(self._rows, chunks, hashes, vectors)
         with self._attempt.stage("store"):
             await self._write(rows)
-        self._attempt.answered.add(Dependency.VECTOR_STORE)
+        self._attempt.answered(Dependency.VECTOR_STORE)
 
     async def _write(self, rows: Sequence[Row]) -> None:
         for pause in WRITE_PAUSES:
@@ -193,7 +193,7 @@ class Ingestion:
                 share = await self._tools.batcher.embed(
                     self._attempt.claim.job_id, [texts[key] for key in missing]
                 )
-            self._attempt.answered.add(Dependency.EMBEDDER)
+            self._attempt.answered(Dependency.EMBEDDER)
             vectors.update(zip(missing, share.vectors, strict=True))
             tally.model = model.model
             tally.tokens += share.tokens

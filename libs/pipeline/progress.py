@@ -62,4 +62,4 @@ class Progress:
                 got_further=self._stored > 0,
             )
             if self._stored:
-                await BreakerRepository(session).close(self._attempt.answered)
+                await BreakerRepository(session).close(self._attempt.answers())

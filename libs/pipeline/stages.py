@@ -40,7 +40,7 @@ async def process(tools: Tools, attempt: Attempt) -> None:
     with attempt.stage("fetch"):
         version = await _look(tools, attempt)
     attempt.etag = version.etag if version is not None else None
-    attempt.answered.add(Dependency.OBJECT_STORE)
+    attempt.answered(Dependency.OBJECT_STORE)
     if version is None:
         await _remove(tools, attempt)
     else:
@@ -96,7 +96,7 @@ async def _remove(tools: Tools, attempt: Attempt) -> None:
             await tools.vectors.delete_document(
                 space, dataset=str(target.dataset_id), document=str(target.document_id)
             )
-        attempt.answered.add(Dependency.VECTOR_STORE)
+        attempt.answered(Dependency.VECTOR_STORE)
         await tools.objects.delete_derived(f"{target.document_id}/")
         attempt.check()
         async with tools.sessions.begin() as session:
@@ -104,7 +104,7 @@ async def _remove(tools: Tools, attempt: Attempt) -> None:
                 claim, asked=asked, purge_delay=policy.purge_delay
             )
             finished = await JobRepository(session).complete(claim, attempt.tally)
-            await BreakerRepository(session).close(attempt.answered)
+            await BreakerRepository(session).close(attempt.answers())
     log.info("document.removed", asked=asked, finished=finished)
 
 
@@ -153,7 +153,7 @@ async def _index(tools: Tools, attempt: Attempt, version: ObjectVersion) -> None
         async with tools.sessions.begin() as session:
             await DocumentRepository(session).unchanged(claim, last_modified=version.last_modified)
             await JobRepository(session).complete(claim, attempt.tally)
-            await BreakerRepository(session).close(attempt.answered)
+            await BreakerRepository(session).close(attempt.answers())
         log.info("document.unchanged")
         return
     async with tools.sessions.begin() as session:
@@ -187,7 +187,8 @@ async def _index(tools: Tools, attempt: Attempt, version: ObjectVersion) -> None
             claim, built, purge_delay=attempt.policy.purge_delay
         )
         finished = await JobRepository(session).complete(claim, attempt.tally)
-        await BreakerRepository(session).close({*attempt.answered, Dependency.SCRATCH})
+        attempt.answered(Dependency.SCRATCH)
+        await BreakerRepository(session).close(attempt.answers())
     await text.sweep()
     log.info(
         "document.indexed",

@@ -82,6 +82,10 @@ async def write_verdict(
         case _:
             await jobs.fail(claim, tally, code=code, message=message, etag=attempt.etag)
             log.warning("job.failed", error_code=code, tries=claim.tries)
+    # A probe that ended badly for another reason has still shown what is back.
+    failed = error.dependency if isinstance(error, DependencyError) else None
+    answers = {each: age for each, age in attempt.answers().items() if each != failed}
+    await BreakerRepository(session).close(answers)
 
 
 async def _wait(

@@ -5,12 +5,12 @@ lets one through now and then; the first attempt that gets through removes the r
 is due at once.
 """
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -70,15 +70,37 @@ class BreakerRepository:
             )
         )
 
-    async def close(self, dependencies: Collection[str]) -> list[str]:
-        """These answered. Returns those that were thought away; what waited for them is due."""
-        if not dependencies:
+    async def close(self, answers: Mapping[str, timedelta]) -> list[str]:
+        """These answered so long ago. Returns those that were thought away and are not; what waited
+        for them is due.
+
+        An answer from before the last failure says nothing: an attempt that looked at its object
+        and then embeds for an hour does not know whether the object store is still there.
+        """
+        if not answers:
             return []
+        proven = (
+            select(Breaker.dependency)
+            .where(
+                or_(
+                    *(
+                        and_(
+                            Breaker.dependency == dependency,
+                            Breaker.last_failure_at <= func.clock_timestamp() - age,
+                        )
+                        for dependency, age in answers.items()
+                    )
+                )
+            )
+            # Skipped rather than waited for: who holds one may want another that is ours.
+            .with_for_update(skip_locked=True)
+        )
         closed = list(
             await self._session.scalars(
                 delete(Breaker)
-                .where(Breaker.dependency.in_(dependencies))
+                .where(Breaker.dependency.in_(proven))
                 .returning(Breaker.dependency)
+                .execution_options(synchronize_session=False)
             )
         )
         if closed:

@@ -27,6 +27,7 @@ from db.models import (
     WaitingFor,
 )
 from db.repositories.announcing import AnnouncingRepository
+from db.repositories.breakers import BreakerRepository
 from db.repositories.commands import CommandRepository
 from db.repositories.documents import Built, DocumentRepository
 from db.repositories.jobs import JobRepository
@@ -322,6 +323,22 @@ async def test_a_dependency_that_is_down_gives_the_try_back_and_opens_its_breake
     assert await outcomes_of(sessions, job_id) == [Outcome.WAITING]
     [breaker] = await breakers(sessions)
     assert (breaker.dependency, breaker.error_code) == ("embedder", "dependency_unavailable")
+
+
+async def test_an_attempt_that_goes_wrong_still_shows_what_is_back(
+    sessions: Sessions, job_id: UUID, make_runner: MakeRunner
+) -> None:
+    async with sessions.begin() as session:
+        for dependency in (Dependency.OBJECT_STORE, Dependency.EMBEDDER):
+            await BreakerRepository(session).open(dependency, code="gone", error="It is gone.")
+
+    async def looks_and_fails(attempt: Attempt) -> None:
+        attempt.answered(Dependency.OBJECT_STORE)
+        raise DependencyError("It did not answer.", dependency=Dependency.EMBEDDER)
+
+    await make_runner(looks_and_fails).run(job_id)
+
+    assert [breaker.dependency for breaker in await breakers(sessions)] == [Dependency.EMBEDDER]
 
 
 async def test_a_document_that_alone_provokes_errors_opens_no_breaker(

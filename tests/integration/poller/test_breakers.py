@@ -47,7 +47,7 @@ async def is_away(sessions: Sessions, dependency: Dependency) -> None:
 
 async def is_back(sessions: Sessions, dependency: Dependency) -> list[str]:
     async with sessions.begin() as session:
-        return await BreakerRepository(session).close({dependency})
+        return await BreakerRepository(session).close({dependency: timedelta(0)})
 
 
 async def time_to_probe(sessions: Sessions) -> None:
@@ -147,6 +147,17 @@ async def test_what_waited_for_a_dependency_is_due_when_it_is_back(
         )
         assert sorted(soon) == sorted(jobs[:2])
     assert closed == [Dependency.VECTOR_STORE]
+
+
+async def test_an_answer_from_before_the_last_failure_proves_nothing(sessions: Sessions) -> None:
+    await is_away(sessions, Dependency.OBJECT_STORE)
+
+    async with sessions.begin() as session:
+        closed = await BreakerRepository(session).close({Dependency.OBJECT_STORE: MINUTE})
+
+    assert closed == []
+    async with sessions() as session:
+        assert len(await BreakerRepository(session).opened()) == 1
 
 
 async def test_a_probe_that_failed_is_followed_by_another_later(
