@@ -52,4 +52,8 @@ async def _fails(ask: Ask) -> bool:
             await ask()
     except (PipelineError, OSError):  # TimeoutError is an OSError
         return True
+    except Exception as error:
+        # Raised on, it would cost the attempt its verdict, and the job a lapse.
+        log.exception("canary.unexpected_error", error=type(error).__name__)
+        return True
     return False

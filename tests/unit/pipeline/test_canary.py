@@ -34,6 +34,7 @@ async def test_a_dependency_that_answers_the_canary_is_not_away() -> None:
         DependencyError("It is gone.", dependency=Dependency.EMBEDDER),
         ConnectionRefusedError(),
         TimeoutError(),
+        ValueError("What a library raises over a strange answer."),
     ],
 )
 async def test_a_dependency_that_fails_the_canary_too_is_away(error: Exception) -> None:
