@@ -2,6 +2,7 @@
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
+from heapq import heapify, heappop, heapreplace
 from uuid import UUID
 
 from db.repositories.announcing import Due
@@ -20,10 +21,16 @@ def fair_order(due: Iterable[Due], outstanding: Mapping[UUID, int], limit: int) 
     chosen: list[Due] = []
     for priority in sorted(queues, reverse=True):
         tenants = queues[priority]
-        while tenants and len(chosen) < limit:
-            tenant_id = min(tenants, key=lambda each: served[each])
+        # A heap: looking through all tenants for every job would be too much for a thousand. Of
+        # tenants that were served alike the first one in `due` is next.
+        turns = [(served[tenant_id], place, tenant_id) for place, tenant_id in enumerate(tenants)]
+        heapify(turns)
+        while turns and len(chosen) < limit:
+            _, place, tenant_id = turns[0]
             chosen.append(tenants[tenant_id].popleft())
             served[tenant_id] += 1
-            if not tenants[tenant_id]:
-                del tenants[tenant_id]
+            if tenants[tenant_id]:
+                heapreplace(turns, (served[tenant_id], place, tenant_id))
+            else:
+                heappop(turns)
     return chosen
