@@ -26,6 +26,29 @@ JOB_INDEXES = {
 
 
 def upgrade() -> None:
+    # The block at the end commits what stands before it, and may fail (somebody's long transaction,
+    # a full disk). The next run begins at the top again and must find its way.
+    if not sa.inspect(op.get_bind()).has_table("audits"):
+        _build_tables()
+    with op.get_context().autocommit_block():
+        # Such an index waits for every older transaction, and holds up nobody meanwhile.
+        op.execute("set lock_timeout = 0")
+        op.execute("set statement_timeout = 0")
+        for name, (columns, condition) in JOB_INDEXES.items():
+            # A build that was interrupted leaves an index that nothing uses.
+            op.drop_index(name, postgresql_concurrently=True, if_exists=True)
+            op.create_index(
+                name,
+                "jobs",
+                columns,
+                postgresql_concurrently=True,
+                postgresql_where=sa.text(condition),
+            )
+        op.execute("reset lock_timeout")
+        op.execute("reset statement_timeout")
+
+
+def _build_tables() -> None:
     now = sa.text("now()")
     time = sa.DateTime(timezone=True)
     op.add_column("breakers", sa.Column("probe_at", time, server_default=now, nullable=False))
@@ -95,17 +118,6 @@ def upgrade() -> None:
         ["id"],
         postgresql_where=sa.text("status in ('queued', 'running')"),
     )
-    with op.get_context().autocommit_block():
-        for name, (columns, condition) in JOB_INDEXES.items():
-            # A build that was interrupted leaves an index that nothing uses.
-            op.drop_index(name, postgresql_concurrently=True, if_exists=True)
-            op.create_index(
-                name,
-                "jobs",
-                columns,
-                postgresql_concurrently=True,
-                postgresql_where=sa.text(condition),
-            )
 
 
 def downgrade() -> None:

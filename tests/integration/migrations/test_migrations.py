@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import asyncpg
+import pytest
 
 from stack.backends import Backends
 from stack.layout import REPOSITORY
@@ -56,5 +57,22 @@ async def test_two_deployments_may_migrate_at_once(
             for _ in range(2)
         )
     )
+
+    await asyncio.to_thread(alembic, servers, empty_database_url, "check")
+
+
+async def test_a_migration_that_failed_halfway_can_be_run_again(
+    servers: Backends, empty_database_url: str
+) -> None:
+    await asyncio.to_thread(alembic, servers, empty_database_url, "upgrade", "0001")
+    connection = await asyncpg.connect(empty_database_url)
+    # In the way of an index that is built after the tables were committed.
+    await connection.execute("create table ix_jobs_announced ()")
+    with pytest.raises(AssertionError, match="ix_jobs_announced"):
+        await asyncio.to_thread(alembic, servers, empty_database_url, "upgrade", "head")
+    await connection.execute("drop table ix_jobs_announced")
+    await connection.close()
+
+    await asyncio.to_thread(alembic, servers, empty_database_url, "upgrade", "head")
 
     await asyncio.to_thread(alembic, servers, empty_database_url, "check")
