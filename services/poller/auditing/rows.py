@@ -23,6 +23,10 @@ from poller.auditing.suspects import Suspects
 log = structlog.get_logger(__name__)
 
 
+# So many unknown documents, or one in a hundred, lose their rows in one walk without a question.
+STRANGERS_FLOOR = 20
+
+
 class RowComparison:
     def __init__(
         self,
@@ -44,6 +48,9 @@ class RowComparison:
         self._large_bytes = large_bytes
         self._suspects = suspects
         self._dry_run = dry_run
+        self._strangers: set[str] = set()  # documents with rows that the tables do not know
+        self._documents_seen = 0
+        self._complained = False
 
     async def space(self, space: str, *, dataset_id: UUID | None = None) -> None:
         """Walk the index, then look for searchable documents that have no row in it at all."""
@@ -55,6 +62,7 @@ class RowComparison:
             if not _is_ours(stored):
                 continue
             seen.add(UUID(stored.document).int)
+            self._documents_seen = max(self._documents_seen, len(seen))
             batch.append(stored)
             if len(batch) == pace.PAGE:
                 await self._compare(space, batch)
@@ -115,6 +123,8 @@ class RowComparison:
         )
         if self._dry_run:
             self._report.add(Finding.ORPHAN_ROWS, stored.document, repaired=False)
+        elif document is None and self._are_too_many(stored.document):
+            self._report.add(Finding.SUSPICIOUS, stored.document, repaired=False)
         elif document is None:
             await self._vectors.delete_document(
                 space, dataset=stored.dataset, document=stored.document
@@ -128,6 +138,24 @@ class RowComparison:
                 await self._report.save(session)
         else:
             await self._purge_abandoned(space, stored, document.document_id)
+
+    def _are_too_many(self, stranger: str) -> bool:
+        """Whether more documents are unknown than a round may purge.
+
+        Tables do not forget documents, so rows of unknown ones are rare; a wrong `DATABASE_URL`
+        would make all of them unknown.
+        """
+        self._strangers.add(stranger)
+        if len(self._strangers) <= max(STRANGERS_FLOOR, self._documents_seen // 100):
+            return False
+        if not self._complained:
+            self._complained = True
+            log.error(
+                "audit.strangers_kept",
+                hint="the index has rows of many documents that Postgres does not know: "
+                "look whether DATABASE_URL and MILVUS_URI belong together",
+            )
+        return True
 
     async def _purge_abandoned(
         self, space: str, stored: StoredGeneration, document_id: UUID

@@ -22,6 +22,7 @@ from pipeline.queue import LARGE_BYTES
 from pipeline.store.objects import ObjectStore
 from pipeline.store.vectors import VectorStore
 from poller.audit import Audit
+from poller.auditing.rows import STRANGERS_FLOOR
 from poller.upkeep import Upkeep
 from support.attempts import fail
 from support.catalog import Home, apply, document_of, jobs_of
@@ -246,6 +247,23 @@ async def test_every_page_of_a_long_listing_is_compared(
 
 
 # The index against the tables.
+
+
+async def test_an_index_full_of_rows_that_the_tables_do_not_know_is_left_alone(
+    home: Home, vectors: VectorStore, make_audit: MakeAudit
+) -> None:
+    """As with the index of one deployment and the tables of another."""
+    strangers = [uuid4() for _ in range(STRANGERS_FLOOR + 5)]
+    for stranger in strangers:
+        await write_rows(vectors, home, stranger, generation=1, count=1)
+    audit = make_audit(grace=SHORT)
+
+    await audit.round()
+    await asyncio.sleep(SHORT.total_seconds())
+    await audit.round()
+
+    left = [stranger for stranger in strangers if await rows_of(vectors, home, stranger)]
+    assert 0 < len(strangers) - len(left) <= STRANGERS_FLOOR
 
 
 async def test_rows_of_nobody_are_purged_only_at_a_second_look_after_the_grace(
