@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from db.ids import uuid7
 from db.models import Dataset, Document, Event, Job, Status, UploadHint, WaitingFor
 from db.repositories.bell import UNFINISHED, ring
-from db.repositories.tombstones import bury
+from db.repositories.tombstones import REMOVAL_REASON, bury
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,9 @@ class ChangeRepository:
                 # A new version deserves a try of its own, now.
                 job.run_after, job.waiting_for, job.tries = now, None, 0
                 made = True
+            if job is not None and job.reason == REMOVAL_REASON and document.deleted_at is None:
+                # What it removed came back: a job like others now, which a pause holds back.
+                job.reason, job.priority = change.reason, dataset.priority
         await self._session.flush()
         await self._close_hints([document.id for document in documents.values()], now)
         if made:

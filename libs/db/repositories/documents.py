@@ -189,6 +189,7 @@ class DocumentRepository:
         await self._jobs.check(claim)
         document.deleted_at = document.deleted_etag = document.deleted_modified = None
         document.purge_after = await self._now() + purge_delay
+        await self._jobs.remove_no_more(claim)
         await self._session.flush()
 
     async def told_gone(self, claim: Claim) -> bool:

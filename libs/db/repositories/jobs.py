@@ -331,6 +331,16 @@ class JobRepository:
         """
         await self._fenced(claim)
 
+    async def remove_no_more(self, claim: Claim) -> None:
+        """What was to be removed came back: from here on it is a job like others of its dataset,
+        which a pause holds back.
+
+        Raises:
+            FenceRaised: another attempt owns the job, or it was cancelled.
+        """
+        priority = select(Dataset.priority).where(Dataset.id == claim.dataset_id)
+        await self._fenced(claim, reason="upload", priority=priority.scalar_subquery())
+
     async def _is_outdated(self, claim: Claim, etag: str | None) -> bool:
         """Whether news came since the claim, of another version than the attempt looked at."""
         seen = await self._session.scalar(select(Job.wanted_seen).where(Job.id == claim.job_id))
