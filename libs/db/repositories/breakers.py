@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.models import Breaker, Dataset, Job, Status, Tenant, WaitingFor
+from db.models import Breaker, Dataset, Job, Tenant
+from db.repositories.announcing import IS_QUEUED
 from db.repositories.bell import ring
 from db.repositories.pauses import held_back
 
@@ -27,6 +28,8 @@ FORGOTTEN_AFTER = timedelta(minutes=5)
 FREED_MAX = 5_000
 # Freed jobs come back within this, not at one moment.
 FREED_WITHIN_SECONDS = 2.0
+# Written out for the sake of its partial index, as in `announcing`.
+WAITS_FOR_DEPENDENCY = Job.waiting_for == literal_column("'dependency'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +149,8 @@ class BreakerRepository:
             .join(Dataset, Dataset.id == Job.dataset_id)
             .join(Tenant, Tenant.id == Job.tenant_id)
             .where(
-                Job.status == Status.QUEUED,
-                Job.waiting_for == WaitingFor.DEPENDENCY,
+                IS_QUEUED,
+                WAITS_FOR_DEPENDENCY,
                 Job.dependency == dependency,
                 ~held_back(),
             )
@@ -164,8 +167,8 @@ class BreakerRepository:
         waiting = (
             select(Job.id)
             .where(
-                Job.status == Status.QUEUED,
-                Job.waiting_for == WaitingFor.DEPENDENCY,
+                IS_QUEUED,
+                WAITS_FOR_DEPENDENCY,
                 or_(*(Job.dependency == each for each in dependencies)),
                 Job.run_after > func.now(),
             )
