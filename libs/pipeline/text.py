@@ -129,7 +129,9 @@ class DocumentText:
             content_type=version.content_type,
             guest=Guest(target.dataset_id, large=version.size >= LARGE_BYTES),
         )
-        with CanonicalWriter(self._text) as writer:
+        with on_scratch():
+            canonical = CanonicalWriter(self._text)
+        with canonical as writer:
             async with parse as parsing:
                 async for batch in parsing:
                     self._attempt.check()
