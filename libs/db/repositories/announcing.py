@@ -77,7 +77,7 @@ class AnnouncingRepository:
             document = documents[job.document_id]
             is_news = document.wanted != job.wanted_seen
             await end_running_attempt(self._session, job, Outcome.LAPSED)
-            tries, lapses = job.tries, job.lapses + 1
+            tries, lapses, stage = job.tries, job.lapses + 1, job.stage
             take_back(job)
             job.tries, job.lapses = max(tries - 1, 0), lapses
             if is_news:
@@ -85,7 +85,7 @@ class AnnouncingRepository:
                 job.tries = job.lapses = 0
             if lapses >= lapses_max and not is_news and document.deleted_at is None:
                 document.judged_etag = document.building_etag or document.etag
-                job.status = Status.FAILED
+                job.status, job.stage = Status.FAILED, stage  # where it killed them
                 job.finished_at = func.now()
                 job.error_code = "attempts_exhausted"
                 job.error = (

@@ -92,11 +92,16 @@ async def test_a_job_that_lapses_every_time_fails_at_the_cap(
     sessions: Sessions, job_id: UUID
 ) -> None:
     for _ in range(3):
-        await claimed(sessions, job_id, lease=NO_DELAY)
+        held = await claimed(sessions, job_id, lease=NO_DELAY)
+        async with sessions.begin() as session:
+            await JobRepository(session).progress(
+                held, stage="parse", percent=1, chunks_done=0, tokens=0, got_further=False
+            )
         await reap(sessions, lapses_max=3)
 
     job = await job_of(sessions, job_id)
     assert (job.status, job.error_code) == (Status.FAILED, "attempts_exhausted")
+    assert job.stage == "parse"  # where it killed its workers
     assert await claim(sessions, job_id) is None
 
 
