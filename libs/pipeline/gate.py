@@ -9,9 +9,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-ALONE_SECONDS = 60.0
-# A dead worker's jobs are to be taken up within a minute; half of it is the lease.
-PATIENCE_SECONDS = 15.0
+# A dead worker's jobs are to be taken up within a minute, and half of it is the lease: several of
+# them may stand in line. What kills a worker does so in its first seconds, as a rule.
+ALONE_SECONDS = 10.0
+PATIENCE_SECONDS = 5.0
 
 
 class Gate:

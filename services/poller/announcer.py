@@ -98,7 +98,9 @@ class Announcer:
         """One look: reap, choose, mark, commit, ring; returns how many were announced."""
         waiting = await asyncio.to_thread(self._waiting)
         rooms = {task: max(self._window_of(task) - count, 0) for task, count in waiting.items()}
-        again = self._again if any(waiting.values()) else LOST_AFTER
+        # Apart: large files may fill their lane for hours, which says nothing of the others.
+        large = self._again if waiting.pop(PROCESS_LARGE_DOCUMENT) else LOST_AFTER
+        again = {True: large, False: self._again if any(waiting.values()) else LOST_AFTER}
         rings: Rings = defaultdict(list)
         async with self._sessions.begin() as session:
             jobs, breakers = AnnouncingRepository(session), BreakerRepository(session)
@@ -132,11 +134,14 @@ class Announcer:
         rooms: dict[Task, int],
         rings: Rings,
         *,
-        again: timedelta,
+        again: dict[bool, timedelta],
         only_removals: bool,
     ) -> None:
-        """Fill the room of each lane with the jobs whose turn it is."""
-        outstanding = await jobs.outstanding(again)
+        """Fill the room of each lane with the jobs whose turn it is.
+
+        `again`: after what time an announced job is announced once more, by whether it is large.
+        """
+        outstanding = await jobs.outstanding(max(again.values()))
         for large in (False, True):
             lane = PROCESS_LARGE_DOCUMENT if large else PROCESS_DOCUMENT
             # A large file never takes the lane that is kept free for the next one.
@@ -146,7 +151,7 @@ class Announcer:
                 continue
             due = await jobs.due(
                 large=large,
-                announced_before=again,
+                announced_before=again[large],
                 # One more than there is room for, to know whether anything is left behind.
                 limit=rooms[lane] + next_room + 1,
                 only_removals=only_removals,
@@ -169,7 +174,7 @@ class Announcer:
         breakers: BreakerRepository,
         rings: Rings,
         *,
-        again: timedelta,
+        again: dict[bool, timedelta],
     ) -> None:
         """Let one job through for each dependency whose turn it is: it will tell."""
         for probe in await breakers.probes():
@@ -185,9 +190,9 @@ class Announcer:
             log.info("breaker.probed", dependency=probe.dependency, job_id=str(job_id))
 
     @staticmethod
-    async def _any_due(jobs: AnnouncingRepository, *, again: timedelta) -> Due | None:
+    async def _any_due(jobs: AnnouncingRepository, *, again: dict[bool, timedelta]) -> Due | None:
         for large in (False, True):
-            due = await jobs.due(large=large, announced_before=again, limit=1)
+            due = await jobs.due(large=large, announced_before=again[large], limit=1)
             if due:
                 return due[0]
         return None

@@ -78,6 +78,7 @@ class ChangeRepository:
             elif job.waiting_for == WaitingFor.RETRY and change.etag is not None:
                 # A new version deserves a try of its own, now.
                 job.run_after, job.waiting_for, job.tries = now, None, 0
+                job.lapses = 0
                 made = True
             if job is not None and job.reason == REMOVAL_REASON and document.deleted_at is None:
                 # What it removed came back: a job like others now, which a pause holds back.

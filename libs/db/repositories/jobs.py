@@ -163,16 +163,16 @@ class JobRepository:
         """Say how far the attempt is; the percentage never falls.
 
         `got_further`: something was stored that no earlier attempt had stored. Then the patience
-        with an unavailable dependency starts anew.
+        with an unavailable dependency starts anew, and lapses so far were not this document's.
         """
-        patience = {"waiting_since": None, "dependency_waits": 0} if got_further else {}
+        fresh: dict[str, int | None] = {"waiting_since": None, "dependency_waits": 0, "lapses": 0}
         await self._fenced(
             claim,
             stage=stage,
             progress=func.greatest(Job.progress, percent),
             chunks_done=chunks_done,
             tokens=func.greatest(Job.tokens, tokens),
-            **patience,
+            **(fresh if got_further else {}),
         )
 
     async def complete(self, claim: Claim, tally: AttemptTally) -> bool:
@@ -303,6 +303,7 @@ class JobRepository:
             run_after=func.now() + delay,
             announced_at=None,
             tries=0 if newer else Job.tries - 1,
+            lapses=0 if newer else Job.lapses,
             **_UNLEASED,
         )
         await self._end_attempt(claim, tally, Outcome.RELEASED)

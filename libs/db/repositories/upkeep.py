@@ -123,8 +123,14 @@ class UpkeepRepository:
         return list(rows)
 
     async def dataset_purged(self, dataset_id: UUID) -> None:
+        """Forget the dataset, unless something came for it after all: then a later round does."""
         await self._session.execute(
-            update(Dataset).where(Dataset.id == dataset_id).values(purged_at=func.now())
+            update(Dataset)
+            .where(
+                Dataset.id == dataset_id,
+                ~exists().where(Job.dataset_id == Dataset.id, Job.status.in_(UNFINISHED)),
+            )
+            .values(purged_at=func.now())
         )
 
     async def forget_unused_uploads(self, *, after: timedelta, limit: int) -> int:
