@@ -59,7 +59,7 @@ async def sessions(database_url: str) -> AsyncIterator[Sessions]:
 
 
 @settings(
-    max_examples=150,
+    max_examples=90,
     deadline=None,
     derandomize=True,  # the same examples everywhere
     database=None,

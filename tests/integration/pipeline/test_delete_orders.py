@@ -138,7 +138,8 @@ async def test_the_index_shows_what_the_object_is_and_nothing_is_left_of_what_is
         async with slots:
             return steps, await run(world, tools.model.space, steps, late=late)
 
-    done = await asyncio.gather(*(one(steps) for clients in CLIENTS for steps in orders(clients)))
+    pairs = CLIENTS if late else CLIENTS[::2]  # late events are the harder case
+    done = await asyncio.gather(*(one(steps) for clients in pairs for steps in orders(clients)))
     await purge(tools)
 
     rows = {
