@@ -30,7 +30,8 @@ MessageId = Annotated[UUID, PathParameter(description="The `id` of a message in 
 
 @dataclass(frozen=True, slots=True)
 class QuarantineItemView:
-    """A message and why it made no job. `body` is its beginning, `size` the bytes of all of it."""
+    """A message and why it made no job. `body` is its beginning as the queue delivered it, mostly in
+    base64, and `size` the bytes of all of that."""
 
     id: UUID
     queue: str
@@ -55,7 +56,7 @@ class QuarantineItemView:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedMessageView:
-    """A message as the queue delivered it; its `body` is whole."""
+    """A message as the queue delivered it, mostly in base64; its `body` is whole."""
 
     id: UUID
     queue: str
