@@ -45,7 +45,7 @@ class PollerSettings(
     announce_again: Seconds = Field(
         timedelta(seconds=20),
         validation_alias="SLUICE_ANNOUNCE_AGAIN_SECONDS",
-        description="with the lease of 30 s it makes the minute in which a dead worker's job goes on",
+        description="with the lease it makes the minute in which a dead worker's job goes on",
     )
     lapses_max: int = Field(3, ge=1, le=100, validation_alias="SLUICE_LAPSES_MAX")
     listen: bool = Field(

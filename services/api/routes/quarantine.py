@@ -30,8 +30,11 @@ MessageId = Annotated[UUID, PathParameter(description="The `id` of a message in 
 
 @dataclass(frozen=True, slots=True)
 class QuarantineItemView:
-    """A message and why it made no job. `body` is its beginning as the queue delivered it, mostly in
-    base64, and `size` the bytes of all of that."""
+    """A message and why it made no job.
+
+    `body` is its beginning as the queue delivered it, mostly in base64, `size` the bytes of all of
+    that.
+    """
 
     id: UUID
     queue: str
