@@ -75,12 +75,12 @@ async def test_a_storm_of_429_fails_no_file_and_pays_for_no_chunk_twice(
     client: Client, embedder: Embedder
 ) -> None:
     """Field scenario 5."""
-    texts = {f"{number}.txt": book(f"storm {number}", 120) for number in range(60)}
+    texts = {f"{number}.txt": book(f"storm {number}", 120) for number in range(24)}
     paid = await embedder.inputs()
     await embedder.switch(rate_limited_share=0.3, retry_after_seconds=0.2)
 
     dataset = await client.create({name: text.encode() for name, text in texts.items()})
-    documents = await client.settled(dataset, count=60, seconds=120)
+    documents = await client.settled(dataset, count=24, seconds=120)
 
     counters = await embedder.counters()
     assert {document["status"] for document in documents.values()} == {"completed"}
