@@ -10,6 +10,8 @@ job past a backlog.
 import argparse
 import statistics
 import time
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import uuid4
 
 import httpx
@@ -17,21 +19,35 @@ from bench.rig import Rig, create_dataset, upload
 
 LOOK_SECONDS = 0.02
 GIVE_UP_SECONDS = 120.0
+LOOKS = "sluice_announcer_tick_seconds_count"
+LOOK_TIME = "sluice_announcer_tick_seconds_sum"
 
 
-def lone_file(client: httpx.Client) -> float:
-    """Seconds from the word that a file was uploaded to the end of its job."""
+@dataclass(frozen=True, slots=True)
+class Lone:
+    """Seconds from the word that a file was uploaded: to its claim by a worker, and to its end."""
+
+    claimed: float
+    done: float
+
+
+def lone_file(client: httpx.Client) -> Lone:
     dataset = create_dataset(client, "one")
     name = f"{uuid4().hex[:8]}.txt"
     upload(client, dataset, {name: f"The only file, {name}. ".encode() * 40})
     began = time.perf_counter()
-    done = client.post(
+    answer = client.post(
         f"/datasets/{dataset}/uploads/complete", json={"files": [{"file_name": name}]}
     )
-    [job] = done.raise_for_status().json()["jobs"]
+    [job] = answer.raise_for_status().json()["jobs"]
     while time.perf_counter() - began < GIVE_UP_SECONDS:
-        if client.get(f"/jobs/{job['task_id']}").json()["status"] == "completed":
-            return time.perf_counter() - began
+        view = client.get(f"/jobs/{job['task_id']}").json()
+        if view["status"] == "completed":
+            done = time.perf_counter() - began
+            began_at, ended_at = (
+                datetime.fromisoformat(view[each]) for each in ("started_at", "finished_at")
+            )
+            return Lone(done - (ended_at - began_at).total_seconds(), done)
         time.sleep(LOOK_SECONDS)
     raise SystemExit(f"the lone file was not done after {GIVE_UP_SECONDS:.0f} s")
 
@@ -42,10 +58,13 @@ def documents(client: httpx.Client, dataset: str) -> tuple[int, int]:
     return view["document_count"], view["document_count"] - view["searchable_count"]
 
 
-def show(title: str, seconds: list[float]) -> float:
-    median = statistics.median(seconds)
+def show(title: str, files: list[Lone]) -> float:
+    median = statistics.median(each.done for each in files)
     print(
-        f"{title}: p50 {median:.3f} s, max {max(seconds):.3f} s ({len(seconds)} files)", flush=True
+        f"{title}: p50 {median:.3f} s, max {max(each.done for each in files):.3f} s "
+        f"({len(files)} files; until a worker has it p50 "
+        f"{statistics.median(each.claimed for each in files):.3f} s)",
+        flush=True,
     )
     return median
 
@@ -66,7 +85,10 @@ def main() -> None:
             time.sleep(1)
         client.patch(f"/datasets/{crowd}", json={"paused": False}).raise_for_status()
         time.sleep(5)
+        looks = rig.metric(LOOKS), rig.metric(LOOK_TIME)
         busy = show("behind the crowd", [lone_file(client) for _ in range(options.lone)])
+        looks = rig.metric(LOOKS) - looks[0], rig.metric(LOOK_TIME) - looks[1]
+        print(f"the announcer's look at the jobs: mean {1000 * looks[1] / looks[0]:.0f} ms")
         _, left = documents(client, crowd)
         print(f"still {left} files of the crowd unfinished; ratio of medians {busy / idle:.2f}")
 

@@ -24,7 +24,7 @@ PAUSE_SECONDS = 0.3
 def latencies(client: httpx.Client, count: int) -> list[float]:
     seconds = []
     for _ in range(count):
-        seconds.append(lone_file(client))
+        seconds.append(lone_file(client).done)
         time.sleep(PAUSE_SECONDS)
     return seconds
 

@@ -14,6 +14,7 @@ from db.repositories.jobs import AttemptTally, Claim
 from pipeline.errors import Dependency, Interrupted
 from pipeline.lease import Lease
 from pipeline.policy import Policy
+from pipeline.precedence import Precedence
 
 
 @dataclass(slots=True, eq=False)
@@ -23,6 +24,8 @@ class Attempt:
     policy: Policy
     stopping: asyncio.Event  # set when the process wants to end
     tally: AttemptTally = field(default_factory=AttemptTally)
+    # Set unless it goes first itself.
+    precedence: Precedence | None = None
     etag: str | None = None  # the object version that it looked at
     # What has done what it should, and when it did so last, on the monotonic clock.
     _answered: dict[Dependency, float] = field(default_factory=dict)
@@ -58,6 +61,12 @@ class Attempt:
         progressed = self.tally.chunks_embedded + self.tally.chunks_reused > 0
         if progressed and elapsed > self.policy.soft_limit.total_seconds():
             raise Interrupted("The soft time limit of an attempt passed.")
+
+    async def step(self) -> None:
+        """Begin the next step: let those pass who go first, then `check`."""
+        if self.precedence is not None:
+            await self.precedence.let_pass()
+        self.check()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

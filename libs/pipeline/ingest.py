@@ -136,7 +136,7 @@ class Ingestion:
 
     async def _work(self) -> None:
         while (batch := await self._batches.get()) is not None:
-            self._attempt.check()
+            await self._attempt.step()
             new = [chunk for chunk in batch if chunk.ordinal not in self._present]
             self._attempt.tally.chunks_reused += len(batch) - len(new)
             if new:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -28,6 +28,7 @@ from pipeline.errors import (
 from pipeline.gate import ALONE_SECONDS, Gate
 from pipeline.lease import LEASE, LeaseKeeper
 from pipeline.policy import Policy
+from pipeline.precedence import Precedence
 from pipeline.verdict import write_verdict
 
 log = structlog.get_logger(__name__)
@@ -58,10 +59,11 @@ class Runner:
     stopping: asyncio.Event
     is_away: IsAway = _believed
     gate: Gate = field(default_factory=Gate)
+    precedence: Precedence = field(default_factory=Precedence)
     _running: set[UUID] = field(default_factory=set)
 
-    async def run(self, job_id: UUID) -> None:
-        """Make one attempt at a job, if it is due and nobody else's.
+    async def run(self, job_id: UUID, *, first: bool = False) -> None:
+        """Make one attempt at a job, if it is due and nobody else's; `first`: before all others.
 
         Safe to call twice for one job: the second caller gets no claim and returns. Nothing is
         raised for what goes wrong with the document: that is written to the job.
@@ -70,18 +72,19 @@ class Runner:
             return  # the announcer will ring again, or has rung twice
         self._running.add(job_id)
         try:
-            for pause in CLAIM_PAUSES:
-                if await self._is_answered(job_id):
-                    return
-                await asyncio.sleep(pause)
-            await self._pass_gate(job_id)
+            with self.precedence.first() if first else nullcontext():
+                for pause in CLAIM_PAUSES:
+                    if await self._is_answered(job_id, first=first):
+                        return
+                    await asyncio.sleep(pause)
+                await self._pass_gate(job_id, first=first)
         finally:
             self._running.discard(job_id)
 
-    async def _is_answered(self, job_id: UUID) -> bool:
+    async def _is_answered(self, job_id: UUID, *, first: bool) -> bool:
         """Whether Postgres was there to say whose the job is; then all that follows is done."""
         try:
-            await self._pass_gate(job_id)
+            await self._pass_gate(job_id, first=first)
         except (SQLAlchemyError, OSError) as error:
             if not is_away(error):
                 raise
@@ -89,7 +92,7 @@ class Runner:
             return False
         return True
 
-    async def _pass_gate(self, job_id: UUID) -> None:
+    async def _pass_gate(self, job_id: UUID, *, first: bool) -> None:
         with structlog.contextvars.bound_contextvars(job_id=str(job_id)):
             async with self.sessions() as session:
                 lapses = await JobRepository(session).lapses(job_id)
@@ -102,9 +105,9 @@ class Runner:
             if lapses:
                 log.info("job.alone", lapses=lapses, seconds=ALONE_SECONDS)
             async with way:
-                await self._attempt(job_id)
+                await self._attempt(job_id, first=first)
 
-    async def _attempt(self, job_id: UUID) -> None:
+    async def _attempt(self, job_id: UUID, *, first: bool) -> None:
         if self.stopping.is_set():  # while it stood at the gate
             return
         claimed_at = time.monotonic()
@@ -115,7 +118,8 @@ class Runner:
                 return
             target = await DocumentRepository(session).target(claim.document_id)
         lease = self.keeper.hold(claim, claimed_at=claimed_at)
-        attempt = Attempt(lease, target, self.policy, self.stopping)
+        precedence = None if first else self.precedence
+        attempt = Attempt(lease, target, self.policy, self.stopping, precedence=precedence)
         with structlog.contextvars.bound_contextvars(
             attempt=claim.attempt,
             dataset_id=str(claim.dataset_id),

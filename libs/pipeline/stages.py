@@ -37,6 +37,7 @@ async def process(tools: Tools, attempt: Attempt) -> None:
         PipelineError: what went wrong; `verdict.py` decides what becomes of the job.
         FenceRaised: the job is no longer the attempt's.
     """
+    await attempt.step()
     with attempt.stage("fetch"):
         version = await _look(tools, attempt)
     attempt.etag = version.etag if version is not None else None
@@ -189,7 +190,8 @@ async def _index(tools: Tools, attempt: Attempt, version: ObjectVersion) -> None
         finished = await JobRepository(session).complete(claim, attempt.tally)
         attempt.answered(Dependency.SCRATCH)
         await BreakerRepository(session).close(attempt.answers())
-    await text.sweep()
+    if generation > 1:  # before the first there was no other version to leave a text
+        await text.sweep()
     log.info(
         "document.indexed",
         generation=generation,

@@ -114,6 +114,7 @@ class DocumentText:
 
     async def _parse(self) -> AsyncIterator[list[Block]]:
         target, version = self._attempt.target, self._version
+        await self._attempt.step()
         with self._attempt.stage("fetch"), on_scratch():
             await self._tools.objects.download(
                 target.object_key,
@@ -121,7 +122,7 @@ class DocumentText:
                 to=self._original,
                 bytes_max=version.size,
             )
-        self._attempt.check()
+        await self._attempt.step()
         self._attempt.tally.stage = "parse"
         parse = self._tools.parsers.parse(
             self._original,

@@ -5,7 +5,7 @@ from uuid import UUID
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 
-from pipeline.queue import ALL_TASKS
+from pipeline.queue import ALL_TASKS, PROCESS_NEXT_DOCUMENT
 from worker import resources
 
 
@@ -14,9 +14,14 @@ async def process(job_id: str) -> None:
     await resources.current().runner.run(UUID(job_id))
 
 
+async def process_first(job_id: str) -> None:
+    """The same, before all others of this process: its dataset has nothing else at work."""
+    await resources.current().runner.run(UUID(job_id), first=True)
+
+
 def declare(broker: RedisBroker) -> None:
-    """One actor a queue, all alike. A queue is a lane: no lane takes more threads of a process than
-    it prefetches, and each may be served by a deployment of its own."""
+    """One actor a queue. A queue is a lane: no lane takes more threads of a process than it
+    prefetches, and each may be served by a deployment of its own."""
     for task in ALL_TASKS:
         dramatiq.actor(
             broker=broker,
@@ -24,4 +29,4 @@ def declare(broker: RedisBroker) -> None:
             queue_name=task.queue_name,
             priority=task.priority,
             max_retries=0,  # Postgres decides on retries; see pipeline/verdict.py
-        )(process)
+        )(process_first if task == PROCESS_NEXT_DOCUMENT else process)

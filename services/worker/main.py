@@ -7,7 +7,10 @@ behind a long one while another worker is idle. Scale by replicas, or by `--proc
 `-Q documents-large` serves one lane only.
 """
 
+import asyncio
+
 import dramatiq
+import uvloop
 from dramatiq.middleware import AsyncIO, CurrentMessage, Retries, TimeLimit
 
 from pipeline.broker import create_broker
@@ -21,6 +24,9 @@ from worker.settings import WorkerSettings
 
 # Dramatiq's own limit is only an alarm above ours: it cannot stop what does not await.
 ALARM_MILLISECONDS = 5 * 60 * 1000
+
+# Dramatiq makes the loop of the actors by the policy, and takes none as an argument.
+asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 
 settings = read_settings(WorkerSettings)
 configure_logs(level=settings.log_level, json=settings.log_json, service="worker")

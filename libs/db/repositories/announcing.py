@@ -2,9 +2,24 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from uuid import UUID
 
-from sqlalchemy import CTE, Select, case, func, literal, literal_column, or_, select, true, update
+from sqlalchemy import (
+    CTE,
+    Boolean,
+    Integer,
+    Interval,
+    Select,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.fingerprints import error_fingerprint
@@ -118,64 +133,19 @@ class AnnouncingRepository:
         join reads the heads only, so the cost follows the number of datasets that have work, not
         the length of the backlog. `only_removals`: indexing is held back as by a pause.
         """
-        held = or_(paused(), literal(only_removals))
-        with_work = _datasets_with_work()
-        head = (
-            select(Job.id, Job.tenant_id, Job.priority, Job.large, Job.run_after)
-            .where(
-                # Of those with work: for all datasets that ever were it would be slow.
-                Job.dataset_id == with_work.c.dataset_id,
-                IS_QUEUED,
-                Job.large.is_(large),
-                # A pause holds back indexing, never a removal. Removals stand at the head, so the
-                # backlog of a paused dataset is not read for them.
-                Job.priority >= case((held, REMOVAL_PRIORITY), else_=LOWEST_PRIORITY),
-                or_(~held, Job.reason == REMOVAL_REASON),
-                Job.run_after <= func.now(),
-                or_(
-                    Job.announced_at.is_(None),
-                    Job.announced_at < func.now() - announced_before,
-                ),
-            )
-            .order_by(Job.priority.desc(), Job.run_after, Job.id)
-            .limit(limit)
-            .lateral("head")
-        )
-        out = _out(announced_before).subquery("out")
-        outstanding = func.coalesce(out.c.jobs, 0)
-        turn = outstanding + func.row_number().over(
-            partition_by=Dataset.id,
-            order_by=(head.c.priority.desc(), head.c.run_after, head.c.id),
-        )
-        turns = (
-            select(head, Dataset.id.label("dataset_id"), turn.label("turn"))
-            .add_columns(outstanding.label("outstanding"))
-            .select_from(with_work)
-            .join(Dataset, Dataset.id == with_work.c.dataset_id)
-            .join(Tenant, Tenant.id == Dataset.tenant_id)
-            .join(head, true())
-            .outerjoin(out, out.c.dataset_id == Dataset.id)
-            .where(Dataset.purged_at.is_(None))
-            .subquery("turns")
-        )
-        order = (turns.c.priority.desc(), turns.c.turn, turns.c.run_after, turns.c.id)
-        place = func.row_number().over(partition_by=turns.c.tenant_id, order_by=order)
-        row = select(turns, place.label("place")).subquery("placed").c
         rows = await self._session.execute(
-            select(row.id, row.tenant_id, row.dataset_id, row.priority, row.large, row.outstanding)
-            .where(row.place <= limit)
-            .order_by(row.priority.desc(), row.turn, row.run_after, row.id)
+            _due(large),
+            {
+                "announced_before": announced_before,
+                "limit": limit,
+                "only_removals": only_removals,
+            },
         )
         return [Due(*row) for row in rows]
 
     async def outstanding(self, announced_before: timedelta) -> dict[UUID, int]:
         """How many jobs of each tenant workers hold, or are about to be handed."""
-        out = _out(announced_before).subquery("out")
-        rows = await self._session.execute(
-            select(Dataset.tenant_id, func.sum(out.c.jobs))
-            .join(out, out.c.dataset_id == Dataset.id)
-            .group_by(Dataset.tenant_id)
-        )
+        rows = await self._session.execute(_outstanding(), {"announced_before": announced_before})
         return {row[0]: int(row[1]) for row in rows}
 
     async def mark(self, job_ids: list[UUID]) -> None:
@@ -214,14 +184,82 @@ class AnnouncingRepository:
         }
 
 
-def _out(announced_before: timedelta) -> Select[tuple[UUID, int]]:
+# Built once: to write this statement anew costs Python more than to run it costs Postgres, and the
+# announcer asks it many times a second.
+@cache
+def _due(large: bool) -> Select[UUID, UUID, UUID, int, bool, int]:
+    """Parameters: `announced_before` (an interval), `limit`, `only_removals`."""
+    held = or_(paused(), bindparam("only_removals", type_=Boolean))
+    with_work = _datasets_with_work()
+    head = (
+        select(Job.id, Job.tenant_id, Job.priority, Job.large, Job.run_after)
+        .where(
+            # Of those with work: for all datasets that ever were it would be slow.
+            Job.dataset_id == with_work.c.dataset_id,
+            IS_QUEUED,
+            Job.large.is_(large),
+            # A pause holds back indexing, never a removal. Removals stand at the head, so the
+            # backlog of a paused dataset is not read for them.
+            Job.priority >= case((held, REMOVAL_PRIORITY), else_=LOWEST_PRIORITY),
+            or_(~held, Job.reason == REMOVAL_REASON),
+            Job.run_after <= func.now(),
+            or_(
+                Job.announced_at.is_(None),
+                Job.announced_at < func.now() - bindparam("announced_before", type_=Interval),
+            ),
+        )
+        .order_by(Job.priority.desc(), Job.run_after, Job.id)
+        .limit(bindparam("limit", type_=Integer))
+        .lateral("head")
+    )
+    out = _out().subquery("out")
+    outstanding = func.coalesce(out.c.jobs, 0)
+    turn = outstanding + func.row_number().over(
+        partition_by=Dataset.id,
+        order_by=(head.c.priority.desc(), head.c.run_after, head.c.id),
+    )
+    turns = (
+        select(head, Dataset.id.label("dataset_id"), turn.label("turn"))
+        .add_columns(outstanding.label("outstanding"))
+        .select_from(with_work)
+        .join(Dataset, Dataset.id == with_work.c.dataset_id)
+        .join(Tenant, Tenant.id == Dataset.tenant_id)
+        .join(head, true())
+        .outerjoin(out, out.c.dataset_id == Dataset.id)
+        .where(Dataset.purged_at.is_(None))
+        .subquery("turns")
+    )
+    order = (turns.c.priority.desc(), turns.c.turn, turns.c.run_after, turns.c.id)
+    place = func.row_number().over(partition_by=turns.c.tenant_id, order_by=order)
+    row = select(turns, place.label("place")).subquery("placed").c
+    return (
+        select(row.id, row.tenant_id, row.dataset_id, row.priority, row.large, row.outstanding)
+        .where(row.place <= bindparam("limit", type_=Integer))
+        .order_by(row.priority.desc(), row.turn, row.run_after, row.id)
+    )
+
+
+@cache
+def _outstanding() -> Select[UUID, int]:
+    out = _out().subquery("out")
+    return (
+        select(Dataset.tenant_id, func.sum(out.c.jobs))
+        .join(out, out.c.dataset_id == Dataset.id)
+        .group_by(Dataset.tenant_id)
+    )
+
+
+def _out() -> Select[UUID, int]:
     """Jobs in the hands of workers, or announced and not yet claimed, by dataset.
+
+    Parameter: `announced_before`, an interval.
 
     Both parts have an index of their own; neither grows with the backlog.
     """
     claimed = select(Job.dataset_id).where(IS_PROCESSING)
     announced = select(Job.dataset_id).where(
-        IS_QUEUED, Job.announced_at >= func.now() - announced_before
+        IS_QUEUED,
+        Job.announced_at >= func.now() - bindparam("announced_before", type_=Interval),
     )
     both = claimed.union_all(announced).subquery("both")
     return select(both.c.dataset_id, func.count().label("jobs")).group_by(both.c.dataset_id)
