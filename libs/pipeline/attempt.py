@@ -9,8 +9,9 @@ from datetime import timedelta
 
 import structlog
 
+from db.repositories.claims import Claim
 from db.repositories.documents import Target
-from db.repositories.jobs import AttemptTally, Claim
+from db.repositories.jobs import AttemptTally
 from pipeline.errors import Dependency, Interrupted
 from pipeline.lease import Lease
 from pipeline.policy import Policy

@@ -16,7 +16,7 @@ from uuid import UUID
 import structlog
 
 from db.engine import Sessions
-from db.repositories.jobs import Claim, JobRepository
+from db.repositories.claims import Claim, ClaimRepository
 from pipeline.errors import LeaseLost
 
 log = structlog.get_logger(__name__)
@@ -119,6 +119,6 @@ class LeaseKeeper:
         """Which jobs are still ours, and which of them a pause should end."""
         claims = {job_id: lease.claim.fence for job_id, (lease, _) in leases.items()}
         async with sessions.begin() as session:
-            jobs = JobRepository(session)
-            held = await (jobs.renew(claims, lease=LEASE) if renew else jobs.held(claims))
-            return held, await jobs.paused(held)
+            mine = ClaimRepository(session)
+            held = await (mine.renew(claims, lease=LEASE) if renew else mine.held(claims))
+            return held, await mine.paused(held)

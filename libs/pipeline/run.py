@@ -12,8 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.engine import Sessions
 from db.errors import FenceRaised, is_away
+from db.repositories.claims import ClaimRepository
 from db.repositories.documents import DocumentRepository
-from db.repositories.jobs import JobRepository
 from pipeline.attempt import Attempt
 from pipeline.canary import IsAway
 from pipeline.errors import (
@@ -95,7 +95,7 @@ class Runner:
     async def _pass_gate(self, job_id: UUID, *, first: bool) -> None:
         with structlog.contextvars.bound_contextvars(job_id=str(job_id)):
             async with self.sessions() as session:
-                lapses = await JobRepository(session).lapses(job_id)
+                lapses = await ClaimRepository(session).lapses(job_id)
             if lapses is None:
                 log.info("job.not_claimed")
                 return
@@ -112,7 +112,7 @@ class Runner:
             return
         claimed_at = time.monotonic()
         async with self.sessions.begin() as session:
-            claim = await JobRepository(session).claim(job_id, worker=self.worker, lease=LEASE)
+            claim = await ClaimRepository(session).claim(job_id, worker=self.worker, lease=LEASE)
             if claim is None:
                 log.info("job.not_claimed")
                 return

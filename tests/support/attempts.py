@@ -4,15 +4,16 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from db.engine import Sessions
+from db.repositories.claims import Claim, ClaimRepository
 from db.repositories.documents import Built, DocumentRepository
-from db.repositories.jobs import AttemptTally, Claim, JobRepository
+from db.repositories.jobs import AttemptTally, JobRepository
 
 LEASE = timedelta(minutes=5)
 
 
 async def claim(sessions: Sessions, job_id: UUID) -> Claim:
     async with sessions.begin() as session:
-        claimed = await JobRepository(session).claim(job_id, worker="test", lease=LEASE)
+        claimed = await ClaimRepository(session).claim(job_id, worker="test", lease=LEASE)
     assert claimed is not None
     return claimed
 

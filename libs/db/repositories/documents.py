@@ -8,7 +8,8 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import Dataset, Document, Event, Job
-from db.repositories.jobs import Claim, JobRepository
+from db.repositories.claims import Claim
+from db.repositories.jobs import JobRepository
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from db.repositories.jobs import JobRepository
+from db.repositories.claims import ClaimRepository
 from support.api import Api
 from support.attempts import claim, complete, fail, retry_later
 
@@ -68,7 +68,7 @@ async def test_a_job_whose_worker_gives_no_sign_of_life_is_shown_as_stalled(api:
     at_work = (await api.client.get(path)).json()
     async with api.sessions.begin() as session:
         last_renewal_long_ago = timedelta(seconds=5)
-        await JobRepository(session).renew({held.job_id: held.fence}, lease=last_renewal_long_ago)
+        await ClaimRepository(session).renew({held.job_id: held.fence}, lease=last_renewal_long_ago)
 
     quiet = (await api.client.get(path)).json()
 

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from db.engine import Sessions
 from db.errors import FenceRaised
 from db.models import Status
+from db.repositories.claims import ClaimRepository
 from db.repositories.documents import Built, DocumentRepository
 from db.repositories.jobs import JobRepository
 from integration.db.invariants import Snapshot, take_snapshot
@@ -71,7 +72,7 @@ class ModelWorker:
 
     async def claim(self, job_id: UUID, *, worker: str) -> Held | None:
         async with self._sessions.begin() as session:
-            claim = await JobRepository(session).claim(job_id, worker=worker, lease=LEASE)
+            claim = await ClaimRepository(session).claim(job_id, worker=worker, lease=LEASE)
             if claim is None:
                 return None
             target = await DocumentRepository(session).target(claim.document_id)

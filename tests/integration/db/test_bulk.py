@@ -13,6 +13,7 @@ from db.fingerprints import error_fingerprint
 from db.models import Job, Status
 from db.repositories.announcing import AnnouncingRepository
 from db.repositories.bulk import BulkRepository, Pace
+from db.repositories.claims import ClaimRepository
 from db.repositories.documents import DocumentRepository
 from db.repositories.failures import FailureRepository
 from db.repositories.job_history import JobFilter
@@ -71,7 +72,7 @@ async def test_a_cancel_of_what_waits_leaves_what_was_begun_meanwhile(
 ) -> None:
     [job] = await queue(sessions, home, 1)
     async with sessions.begin() as worker:
-        held = await JobRepository(worker).claim(job, lease=timedelta(seconds=30), worker="w")
+        held = await ClaimRepository(worker).claim(job, lease=timedelta(seconds=30), worker="w")
         assert held is not None
         cancelling = asyncio.create_task(cancel_queued(sessions, home))
         await until_blocked(sessions)

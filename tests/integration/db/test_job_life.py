@@ -12,9 +12,10 @@ from db.engine import Sessions
 from db.errors import FenceRaised, JobConflict
 from db.models import Attempt, Outcome, Status, WaitingFor
 from db.repositories.announcing import AnnouncingRepository
+from db.repositories.claims import Claim, ClaimRepository
 from db.repositories.commands import CommandRepository
 from db.repositories.documents import Built, DocumentRepository
-from db.repositories.jobs import AttemptTally, Claim, JobRepository
+from db.repositories.jobs import AttemptTally, JobRepository
 from support.catalog import LONG_AGO, Home, apply, document_of, job_of, jobs_of
 
 MINUTE = timedelta(minutes=1)
@@ -31,7 +32,7 @@ async def job_id(sessions: Sessions, home: Home) -> UUID:
 
 async def claim(sessions: Sessions, job_id: UUID, *, lease: timedelta = MINUTE) -> Claim | None:
     async with sessions.begin() as session:
-        return await JobRepository(session).claim(job_id, worker="w1", lease=lease)
+        return await ClaimRepository(session).claim(job_id, worker="w1", lease=lease)
 
 
 async def claimed(sessions: Sessions, job_id: UUID, *, lease: timedelta = MINUTE) -> Claim:
@@ -118,7 +119,7 @@ async def test_renewal_keeps_only_what_is_still_held(sessions: Sessions, home: H
         await CommandRepository(session, home.tenant_id).cancel(second.job_id)
 
     async with sessions.begin() as session:
-        held = await JobRepository(session).renew(
+        held = await ClaimRepository(session).renew(
             {first.job_id: first.fence, second.job_id: second.fence}, lease=MINUTE
         )
 

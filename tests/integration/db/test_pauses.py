@@ -9,9 +9,9 @@ import pytest
 
 from db.engine import Sessions
 from db.repositories.bell import JOBS_CHANNEL
+from db.repositories.claims import ClaimRepository
 from db.repositories.commands import CommandRepository
 from db.repositories.documents import DocumentRepository
-from db.repositories.jobs import JobRepository
 from db.repositories.tenants import TenantRepository
 from support.attempts import LEASE, claim
 from support.catalog import Home, apply, document_of, job_of
@@ -46,7 +46,7 @@ async def test_nothing_of_a_paused_tenant_is_claimed(sessions: Sessions, home: H
     for paused in (True, False):
         await pause(sessions, home, paused=paused)
         async with sessions.begin() as session:
-            claims.append(await JobRepository(session).claim(job, worker="test", lease=LEASE))
+            claims.append(await ClaimRepository(session).claim(job, worker="test", lease=LEASE))
 
     assert claims[0] is None
     assert claims[1] is not None
@@ -80,5 +80,5 @@ async def test_the_removal_of_what_was_uploaded_anew_is_held_back_like_any_index
     await pause(sessions, home, paused=True)
 
     async with sessions() as session:
-        assert await JobRepository(session).paused([job_id]) == {job_id}
+        assert await ClaimRepository(session).paused([job_id]) == {job_id}
     assert (await job_of(sessions, job_id)).priority == 0

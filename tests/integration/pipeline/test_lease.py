@@ -13,8 +13,8 @@ from sqlalchemy import func, select, text, update
 
 from db.engine import Sessions
 from db.models import Job
+from db.repositories.claims import Claim, ClaimRepository
 from db.repositories.commands import CommandRepository
-from db.repositories.jobs import Claim, JobRepository
 from integration.pipeline.conftest import KEEPER, Outage
 from pipeline.errors import LeaseLost
 from pipeline.lease import LEASE, Lease, LeaseKeeper
@@ -32,7 +32,7 @@ async def until(question: Callable[[], Awaitable[bool]]) -> None:
 
 async def claimed(sessions: Sessions, job_id: UUID, *, lease: timedelta = LEASE) -> Claim:
     async with sessions.begin() as session:
-        claim = await JobRepository(session).claim(job_id, worker="w1", lease=lease)
+        claim = await ClaimRepository(session).claim(job_id, worker="w1", lease=lease)
     assert claim is not None
     return claim
 

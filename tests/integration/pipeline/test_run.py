@@ -28,6 +28,7 @@ from db.models import (
 )
 from db.repositories.announcing import AnnouncingRepository
 from db.repositories.breakers import BreakerRepository
+from db.repositories.claims import ClaimRepository
 from db.repositories.commands import CommandRepository
 from db.repositories.documents import Built, DocumentRepository
 from db.repositories.jobs import JobRepository
@@ -721,7 +722,7 @@ async def test_a_job_that_lapsed_before_runs_alone(
     made = await apply(sessions, home.change("a.txt"), home.change("b.txt"))
     lapsed, neighbour = [job for job in made.values() if job is not None]
     async with sessions.begin() as session:
-        await JobRepository(session).claim(lapsed, worker="died", lease=NO_DELAY)
+        await ClaimRepository(session).claim(lapsed, worker="died", lease=NO_DELAY)
     async with sessions.begin() as session:
         await AnnouncingRepository(session).reap(lapses_max=3, limit=10)
     process = Endless()

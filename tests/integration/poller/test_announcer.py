@@ -13,6 +13,7 @@ from sqlalchemy import func, select, update
 
 from db.engine import Sessions
 from db.models import Dataset, Job, Status
+from db.repositories.claims import ClaimRepository
 from db.repositories.commands import CommandRepository
 from db.repositories.jobs import AttemptTally, JobRepository
 from pipeline.broker import Doorbell, create_broker
@@ -247,7 +248,7 @@ async def test_a_job_whose_worker_died_is_rung_for_again(
     await announcer.tick()
     await answer(redis)
     async with sessions.begin() as session:
-        await JobRepository(session).claim(job_id, worker="died", lease=timedelta(0))
+        await ClaimRepository(session).claim(job_id, worker="died", lease=timedelta(0))
 
     assert await announcer.tick() == 1
 
@@ -261,7 +262,7 @@ async def test_a_job_that_lapses_every_time_is_rung_for_no_more(
 ) -> None:
     [job_id] = await make_jobs(sessions, home)
     async with sessions.begin() as session:
-        await JobRepository(session).claim(job_id, worker="died", lease=timedelta(0))
+        await ClaimRepository(session).claim(job_id, worker="died", lease=timedelta(0))
 
     assert await make_announcer(lapses_max=1).tick() == 0
 
@@ -276,7 +277,7 @@ async def test_a_job_that_was_given_back_is_rung_for_at_once(
     await announcer.tick()
     await answer(redis)
     async with sessions.begin() as session:
-        claim = await JobRepository(session).claim(job_id, worker="w1", lease=MINUTE)
+        claim = await ClaimRepository(session).claim(job_id, worker="w1", lease=MINUTE)
     assert claim is not None
 
     at_work = await announcer.tick()
