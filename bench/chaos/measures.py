@@ -42,8 +42,13 @@ def embedded(ledger: Path, since: int) -> Embedded:
 
 @dataclass(frozen=True)
 class Takeover:
-    """An attempt whose worker was killed, and the next attempt at its job."""
+    """An attempt whose worker was killed, and the next attempt at its job.
 
+    `noticed`: seconds until the job was back in the queue; `seconds`: until another attempt began,
+    which may have waited for a dependency that was down, or for the other workers, dead as well.
+    """
+
+    noticed: float
     seconds: float
     object_key: str
     job_id: str
@@ -63,8 +68,9 @@ async def takeovers(observer: Observer, deaths: dict[int, float], host: str) -> 
             continue
         later = following.get((row["job_id"], row["number"] + 1))
         if later is not None:
+            noticed = (row["finished"] or later["started"]) - died
             seconds = later["started"] - died
-            found.append(Takeover(seconds, row["object_key"], str(row["job_id"])))
+            found.append(Takeover(noticed, seconds, row["object_key"], str(row["job_id"])))
     return sorted(found, key=lambda takeover: -takeover.seconds)
 
 

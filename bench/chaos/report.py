@@ -80,9 +80,11 @@ class Report:
         if self.takeovers:
             longest = self.takeovers[0]
             middle = self.takeovers[len(self.takeovers) // 2]
+            noticed = max(each.noticed for each in self.takeovers)
             yield (
-                f"takeover    {len(self.takeovers)} jobs of killed workers; longest "
-                f"{longest.seconds:.1f} s ({longest.object_key}), median {middle.seconds:.1f} s"
+                f"takeover    {len(self.takeovers)} jobs of killed workers; queued again after "
+                f"{noticed:.1f} s at most, at work again after {middle.seconds:.1f} s (median), "
+                f"{longest.seconds:.1f} s (longest, {longest.object_key})"
             )
         for title, entries in (
             ("lost", found.lost), ("doubled", found.doubled), ("changed", found.changed),

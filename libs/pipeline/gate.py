@@ -7,12 +7,15 @@ large file may have hours to go, and most often it was not the killer but one of
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 # A dead worker's jobs are to be taken up within a minute, and half of it is the lease: several of
 # them may stand in line. What kills a worker does so in its first seconds, as a rule.
 ALONE_SECONDS = 10.0
 PATIENCE_SECONDS = 5.0
+# After the first lapse a job is most likely one of eight victims, and the others stand behind it.
+ALONE_AT_FIRST_SECONDS = 4.0
+PATIENCE_AT_FIRST_SECONDS = 2.0
 
 
 class Gate:
@@ -23,6 +26,14 @@ class Gate:
         self._inside = 0
         self._empty = asyncio.Event()
         self._empty.set()
+
+    def way_of(self, lapses: int) -> AbstractAsyncContextManager[None]:
+        """Shared, or alone for longer the more of a job's leases ran out."""
+        if lapses == 0:
+            return self.shared()
+        if lapses == 1:
+            return self.alone(ALONE_AT_FIRST_SECONDS, patience=PATIENCE_AT_FIRST_SECONDS)
+        return self.alone()
 
     @asynccontextmanager
     async def shared(self) -> AsyncIterator[None]:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -25,7 +25,7 @@ from pipeline.errors import (
     LeaseLost,
     PipelineError,
 )
-from pipeline.gate import ALONE_SECONDS, Gate
+from pipeline.gate import Gate
 from pipeline.lease import LEASE, LeaseKeeper
 from pipeline.policy import Policy
 from pipeline.precedence import Precedence
@@ -99,12 +99,9 @@ class Runner:
             if lapses is None:
                 log.info("job.not_claimed")
                 return
-            way: AbstractAsyncContextManager[None] = (
-                self.gate.alone() if lapses else self.gate.shared()
-            )
             if lapses:
-                log.info("job.alone", lapses=lapses, seconds=ALONE_SECONDS)
-            async with way:
+                log.info("job.alone", lapses=lapses)
+            async with self.gate.way_of(lapses):
                 await self._attempt(job_id, first=first)
 
     async def _attempt(self, job_id: UUID, *, first: bool) -> None:

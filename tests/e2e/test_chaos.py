@@ -7,13 +7,13 @@ from pathlib import Path
 
 from stack.layout import REPOSITORY
 
-SEED, FILES, FAULTS = 3, 12, 12
+SEEDS, FILES, FAULTS = (3, 17), 12, 12
 RUN_SECONDS = 600
 
 
 def test_under_drawn_faults_the_index_ends_as_in_a_quiet_run(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "bench.chaos", "--keep", str(tmp_path), "--verbose"]
-    drawn = ["--seed", str(SEED), "--files", str(FILES), "--faults", str(FAULTS)]
+    drawn = ["--seed", *map(str, SEEDS), "--files", str(FILES), "--faults", str(FAULTS)]
 
     ended = subprocess.run(
         [*command, *drawn],
