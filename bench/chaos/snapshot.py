@@ -29,7 +29,8 @@ LEASE_OF_A_LOOK = 30.0  # a query to a server that may be restarting
 DOCUMENTS = """
     select d.*, j.status, j.error_code, j.error, j.id as job_id
     from documents d left join lateral (
-        select * from jobs where jobs.document_id = d.id order by id desc limit 1
+        select * from jobs where jobs.document_id = d.id
+        order by finished_at desc nulls first, id desc limit 1
     ) j on true
 """
 
