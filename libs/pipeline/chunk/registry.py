@@ -1,10 +1,14 @@
 """The strategies by name; a new one is a file and a line here."""
 
-from collections.abc import Callable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
+from pipeline.chunk.fitting import Limits
+from pipeline.chunk.heading import HeadingChunker
 from pipeline.chunk.recursive import RecursiveChunker
-from pipeline.chunk.settings import ChunkSettings
+from pipeline.chunk.semantic import SemanticChunker
+from pipeline.chunk.settings import INPUT_TOKENS, ChunkSettings
+from pipeline.chunk.token import TokenChunker
 from pipeline.document import Block, Chunk
 
 CHUNKER_VERSION = "2"  # part of the pipeline fingerprint: raise it when any chunk would differ
@@ -22,13 +26,32 @@ class Chunker(Protocol):
         ...
 
 
-STRATEGIES: dict[str, Callable[[ChunkSettings], Chunker]] = {
+@runtime_checkable
+class AskingChunker(Chunker, Protocol):
+    """One that needs vectors: those of `texts` go to `learn`, until it is None."""
+
+    def texts(self) -> list[str] | None:
+        """What to embed next, possibly nothing; None until more was fed, or, at the end, for good."""
+        ...
+
+    def learn(self, vectors: Sequence[Sequence[float]]) -> Iterator[Chunk]:
+        """The chunks that the vectors of these texts complete."""
+        ...
+
+
+STRATEGIES: dict[str, Callable[[ChunkSettings, Limits], Chunker]] = {
     "recursive": RecursiveChunker,
+    "heading": HeadingChunker,
+    "token": TokenChunker,
+    "semantic": SemanticChunker,
 }
 
 
-def chunker_for(settings: ChunkSettings) -> Chunker:
-    """A fresh chunker, good for one document; ValueError for a strategy nobody registered."""
+def chunker_for(settings: ChunkSettings, *, input_tokens: int = INPUT_TOKENS) -> Chunker:
+    """A fresh chunker, good for one document; ValueError for a strategy nobody registered.
+
+    `input_tokens`: no chunk has more cl100k tokens than this where it is embedded.
+    """
     try:
         strategy = STRATEGIES[settings.strategy]
     except KeyError:
@@ -36,4 +59,4 @@ def chunker_for(settings: ChunkSettings) -> Chunker:
         raise ValueError(
             f"no chunking strategy is called {settings.strategy!r}; known: {known}"
         ) from None
-    return strategy(settings)
+    return strategy(settings, Limits(input_tokens))
