@@ -5,8 +5,8 @@ strategy does, by itself. A short one is a chunk, but:
 
 - a heading with nothing under it joins the section below it, if there is room;
 - neighbours of the same parent share a chunk as long as they fit into one. Packed from the left,
-  one line more would move all that follow; so one heading in some eight, as a hash of it says, opens
-  a new chunk wherever it stands, and behind it nothing moves.
+  one line more would move all that follow; so one heading in some eight, as a hash of it says,
+  opens a new chunk wherever it stands, and behind it nothing moves.
 """
 
 import zlib

@@ -6,7 +6,7 @@ A chunk carries the heading path and the position of the block it starts in.
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from os.path import commonprefix
+from itertools import takewhile
 
 import regex
 
@@ -104,7 +104,9 @@ class Placer:
         """Of the first block and all up to `end`; titles have no say where there is text."""
         blocks = [known.block for known in self._blocks if known.block.char_start < end]
         texts = [block for block in blocks if block.kind is not BlockKind.HEADING]
-        return tuple(commonprefix([list(block.heading_path) for block in texts or blocks]))
+        paths = [block.heading_path for block in texts or blocks]
+        shared = takewhile(lambda level: len(set(level)) == 1, zip(*paths, strict=False))
+        return tuple(level[0] for level in shared)
 
 
 def _header_before(known: _Known, start: int) -> str:

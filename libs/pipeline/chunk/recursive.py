@@ -41,9 +41,7 @@ class RecursiveChunker:
         yield from self._placer.chunks(self._cutter.close())
 
     def _new_cutter(self) -> Cutter:
-        return Cutter(
-            size=self._settings.size, overlap=self._settings.overlap, ruler=self.ruler
-        )
+        return Cutter(size=self._settings.size, overlap=self._settings.overlap, ruler=self.ruler)
 
 
 def place_of(block: Block) -> tuple[int | None, str | None]:

@@ -7,9 +7,10 @@ from pipeline.chunk.fitting import Limits
 from pipeline.chunk.heading import HeadingChunker
 from pipeline.chunk.recursive import RecursiveChunker
 from pipeline.chunk.semantic import SemanticChunker
-from pipeline.chunk.settings import INPUT_TOKENS, ChunkSettings
+from pipeline.chunk.settings import ChunkSettings, sizes_of
 from pipeline.chunk.token import TokenChunker
 from pipeline.document import Block, Chunk
+from pipeline.embed.model import INPUT_TOKENS
 
 CHUNKER_VERSION = "2"  # part of the pipeline fingerprint: raise it when any chunk would differ
 
@@ -31,7 +32,7 @@ class AskingChunker(Chunker, Protocol):
     """One that needs vectors: those of `texts` go to `learn`, until it is None."""
 
     def texts(self) -> list[str] | None:
-        """What to embed next, possibly nothing; None until more was fed, or, at the end, for good."""
+        """What to embed next, perhaps nothing; None until more is fed, and when all is done."""
         ...
 
     def learn(self, vectors: Sequence[Sequence[float]]) -> Iterator[Chunk]:
@@ -52,11 +53,33 @@ def chunker_for(settings: ChunkSettings, *, input_tokens: int = INPUT_TOKENS) ->
 
     `input_tokens`: no chunk has more cl100k tokens than this where it is embedded.
     """
+    return _strategy(settings.strategy)(settings, Limits(input_tokens))
+
+
+def default_settings(
+    strategy: str,
+    *,
+    size: int | None = None,
+    overlap: int | None = None,
+    heading_prefix: bool = False,
+) -> ChunkSettings:
+    """A strategy's own, but for what is given.
+
+    Raises ValueError for a strategy nobody registered, or a length outside its range.
+    """
+    _strategy(strategy)
+    sizes = sizes_of(strategy)
+    return ChunkSettings(
+        strategy,
+        sizes.size if size is None else size,
+        sizes.overlap if overlap is None else overlap,
+        heading_prefix,
+    )
+
+
+def _strategy(name: str) -> Callable[[ChunkSettings, Limits], Chunker]:
     try:
-        strategy = STRATEGIES[settings.strategy]
+        return STRATEGIES[name]
     except KeyError:
         known = ", ".join(sorted(STRATEGIES))
-        raise ValueError(
-            f"no chunking strategy is called {settings.strategy!r}; known: {known}"
-        ) from None
-    return strategy(settings, Limits(input_tokens))
+        raise ValueError(f"no chunking strategy is called {name!r}; known: {known}") from None

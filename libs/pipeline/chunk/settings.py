@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-# What OpenAI's models read of one input, less the one token that some servers add.
-INPUT_TOKENS = 8_191
-
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
@@ -52,25 +49,6 @@ class ChunkSettings:
     def __post_init__(self) -> None:
         sizes = sizes_of(self.strategy)
         if not sizes.least <= self.size <= sizes.most:
-            raise ValueError(
-                f"a chunk size is between {sizes.least} and {sizes.most} {sizes.unit}"
-            )
+            raise ValueError(f"a chunk size is between {sizes.least} and {sizes.most} {sizes.unit}")
         if not 0 <= self.overlap < self.size:
             raise ValueError("an overlap is at least 0 and less than the chunk size")
-
-
-def default_settings(
-    strategy: str,
-    *,
-    size: int | None = None,
-    overlap: int | None = None,
-    heading_prefix: bool = False,
-) -> ChunkSettings:
-    """Those of a strategy, with what is given instead of its defaults."""
-    sizes = sizes_of(strategy)
-    return ChunkSettings(
-        strategy,
-        sizes.size if size is None else size,
-        sizes.overlap if overlap is None else overlap,
-        heading_prefix,
-    )

@@ -42,5 +42,9 @@ class ChunkStream:
         chunks: list[Chunk] = []
         while (texts := chunker.texts()) is not None:
             vectors = await self._embed(texts) if texts else []
-            chunks += await asyncio.to_thread(lambda given=vectors: list(chunker.learn(given)))
+            chunks += await asyncio.to_thread(_learn, chunker, vectors)
         return chunks
+
+
+def _learn(chunker: AskingChunker, vectors: Sequence[Sequence[float]]) -> list[Chunk]:
+    return list(chunker.learn(vectors))

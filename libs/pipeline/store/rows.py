@@ -82,6 +82,11 @@ class StoredGeneration:
     last_id: str
 
 
+def row_identity(content_hash: str, char_start: int) -> str:
+    """What tells two chunks of one ordinal apart: the embedded text, and where it stands."""
+    return f"{content_hash}:{char_start}"
+
+
 def row_id(document: str, generation: int, ordinal: int) -> str:
     """The id of a row: 52 hexadecimal digits, ordered by generation and ordinal in a document."""
     if not 0 <= generation < 16**GENERATION_DIGITS:

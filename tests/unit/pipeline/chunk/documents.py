@@ -11,7 +11,19 @@ from pipeline.document import Block, BlockKind, Chunk, Position
 Vectors = Callable[[str], Sequence[float]]
 
 SCRAPS = [
-    *["word", "is", "Another sentence. ", " ", " ", "\n", "\n\n", "漢字", "。", "e\u0301", "1234567"],
+    *[
+        "word",
+        "is",
+        "Another sentence. ",
+        " ",
+        " ",
+        "\n",
+        "\n\n",
+        "漢字",
+        "。",
+        "e\u0301",
+        "1234567",
+    ],
     *["👩‍👩‍👧‍👦", "🇳🇴", "क्षि", " \u0301", " " * 70, "x" * 90, "한국어 ", "!?—", "\u200d", "\t"],
 ]
 KINDS = [BlockKind.PARAGRAPH, BlockKind.HEADING, BlockKind.ROW, BlockKind.LIST_ITEM]
