@@ -259,6 +259,7 @@ class Ingestion:
                 file_name=target.file_name,
                 heading_path=chunk.heading_path,
                 position=chunk.position,
+                metadata={"context": chunk.context} if chunk.context else {},
             )
             for chunk, key in zip(chunks, hashes, strict=True)
         ]
