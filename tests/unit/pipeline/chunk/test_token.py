@@ -10,8 +10,7 @@ from pipeline.embed.tokens import count_tokens
 from unit.pipeline.chunk.documents import chunks_of
 
 PROSE = " ".join(
-    f"The {n}th of these sentences says, at some length, that nothing much happened."
-    for n in range(999)
+    f"The {n}th of these sentences says, at some length, that nothing happened." for n in range(999)
 )
 CHINESE = "这是一个关于天气的句子，今天的风很大。" * 400
 CODE = "\n".join(f"    value_{n} = compute(first={n}, second='{n * n}')" for n in range(600))
@@ -22,7 +21,7 @@ def paragraph(text: str) -> list[Block]:
 
 
 @pytest.mark.parametrize(
-    "text", [PROSE, CHINESE, CODE, "x1-" * 9_000], ids=["en", "zh", "code", "run"]
+    "text", [PROSE, CHINESE, CODE, "x1-" * 9_000], ids=["english", "chinese", "code", "one run"]
 )
 @pytest.mark.parametrize("size", [32, 128, 512])
 def test_no_chunk_has_more_tokens_than_asked_for_and_most_are_well_filled(
@@ -39,8 +38,8 @@ def test_neighbours_overlap_by_nearly_what_was_asked_for() -> None:
     chunks = chunks_of(paragraph(PROSE), ChunkSettings("token", 256, 48))
 
     overlaps = [
-        count_tokens(PROSE[second.char_start : first.char_end])
-        for first, second in pairwise(chunks)
+        count_tokens(PROSE[later.char_start : earlier.char_end])
+        for earlier, later in pairwise(chunks)
     ]
     assert max(overlaps) <= 48 + 1  # a token may be two where a text ends within it
     assert sum(overlaps) / len(overlaps) > 20
