@@ -89,7 +89,6 @@ Priority = Annotated[
 ]
 Strategy = Annotated[
     str,
-    Field(json_schema_extra={"enum": list(STRATEGIES)}, examples=["recursive"]),
     AfterValidator(_known_strategy),
 ]
 ContentType = Annotated[
@@ -114,7 +113,9 @@ class Chunking(Body):
     stays as it is, or is the default at first; a change of the strategy brings its default size and
     overlap."""
 
-    strategy: Strategy | None = None
+    strategy: Strategy | None = Field(
+        None, description=f"One of {', '.join(f'`{name}`' for name in STRATEGIES)}."
+    )
     size: int | None = Field(
         None,
         ge=SIZE_MIN,
