@@ -67,7 +67,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What is embedded and stored as one row; `ordinal` counts from 0 within the document."""
+    """What is embedded and stored as one row; `ordinal` counts from 0 within the document.
+
+    `context` stands before the text where it is embedded or searched for words, and nowhere else.
+    """
 
     ordinal: int
     text: str
@@ -75,6 +78,7 @@ class Chunk:
     char_end: int
     heading_path: tuple[str, ...] = ()
     position: Position = field(default_factory=Position)
+    context: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,19 @@ import json
 from db.repositories.documents import Target
 from pipeline.analysis import ANALYSIS_VERSION
 from pipeline.chunk import CHUNKER_VERSION
+from pipeline.embed.model import INPUT_TOKENS, EmbeddingModel
 from pipeline.parse.version import PARSER_VERSION
 
 # Rises when rows themselves change in a way that no other version names.
 ROW_VERSION = "1"
 
 
-def fingerprint(target: Target, space: str) -> str:
-    """Two equal fingerprints of one object version give the same rows, to the letter."""
-    parts = [
+def fingerprint(target: Target, model: EmbeddingModel) -> str:
+    """Two equal fingerprints of one object version give the same rows, to the letter.
+
+    Chunks that depend on vectors are as equal as the model's answers are.
+    """
+    parts: list[object] = [
         ROW_VERSION,
         PARSER_VERSION,
         CHUNKER_VERSION,
@@ -22,9 +26,14 @@ def fingerprint(target: Target, space: str) -> str:
         target.chunk_strategy,
         target.chunk_size,
         target.chunk_overlap,
-        space,
+        model.space,
         target.file_name,  # it helps to tell the type, and stands in every row
     ]
+    # Only where they are not what they were before anybody could choose: what is stored stays.
+    if target.chunk_heading_prefix:
+        parts.append("heading_prefix")
+    if model.input_tokens != INPUT_TOKENS:
+        parts.append(f"input_tokens:{model.input_tokens}")
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 

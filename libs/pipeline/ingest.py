@@ -6,18 +6,19 @@ them keeps memory flat whatever the size of the file.
 
 import asyncio
 from collections.abc import Sequence
+from typing import TypedDict
 
 import structlog
 
 from db.repositories.documents import Built
 from pipeline.analysis import analyse
 from pipeline.attempt import Attempt
-from pipeline.chunk import ChunkSettings, chunker_for
-from pipeline.document import Block, Chunk
+from pipeline.chunk import ChunkSettings, ChunkStream, chunker_for
+from pipeline.document import Chunk
 from pipeline.errors import Dependency, DependencyError, PipelineError, TooManyChunks
 from pipeline.fingerprint import content_hash
 from pipeline.progress import Progress
-from pipeline.store.rows import Row
+from pipeline.store.rows import Row, row_identity
 from pipeline.text import DocumentText
 from pipeline.tools import Tools
 
@@ -30,6 +31,12 @@ BATCHES_AT_WORK = 3
 # an attempt that gave up at once would have the next one pay again; a longer outage is waited for
 # without holding rows in memory and a worker's thread.
 WRITE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+class RowsOfGeneration(TypedDict):
+    dataset: str
+    document: str
+    generation: int
 
 
 class RowsMissing(DependencyError):
@@ -49,6 +56,8 @@ class Ingestion:
         self._generation = generation
         self._resumed = resumed
         self._present: set[int] = set()
+        # What each of them is, where chunks may differ from those of an earlier attempt.
+        self._identities: dict[int, str] = {}
         self._progress = Progress(tools.sessions, attempt, file_bytes=file_bytes)
         self._batches: asyncio.Queue[list[Chunk] | None] = asyncio.Queue(BATCHES_WAITING)
         self._chunks = 0
@@ -60,15 +69,13 @@ class Ingestion:
         Raises:
             PipelineError: whatever stage failed; rows already written stay for the next attempt.
         """
-        target, space = self._attempt.target, self._tools.model.space
+        space = self._tools.model.space
+        chunks = self._chunk_stream()
         if self._resumed:
-            self._present = await self._tools.vectors.present_ordinals(
-                space,
-                dataset=str(target.dataset_id),
-                document=str(target.document_id),
-                generation=self._generation,
-            )
-        await self._stream(text)
+            await self._look_for_rows(chunks)
+        await self._stream(text, chunks)
+        if chunks.asks:
+            await self._drop_surplus()
         await self._verify()
         summary = text.summary
         return Built(
@@ -83,11 +90,38 @@ class Ingestion:
             warnings=summary.warnings,
         )
 
-    async def _stream(self, text: DocumentText) -> None:
+    def _chunk_stream(self) -> ChunkStream:
+        target, model = self._attempt.target, self._tools.model
+        chosen = ChunkSettings(
+            strategy=target.chunk_strategy,
+            size=target.chunk_size,
+            overlap=target.chunk_overlap,
+            heading_prefix=target.chunk_heading_prefix,
+        )
+        return ChunkStream(chunker_for(chosen, input_tokens=model.text_tokens), self._embed)
+
+    async def _look_for_rows(self, chunks: ChunkStream) -> None:
+        """See what an earlier attempt has stored."""
+        space, rows = self._tools.model.space, self._rows_of_generation()
+        if chunks.asks:
+            self._identities = await self._tools.vectors.present_rows(space, **rows)
+            self._present = set(self._identities)
+        else:
+            self._present = await self._tools.vectors.present_ordinals(space, **rows)
+
+    async def _drop_surplus(self) -> None:
+        """Remove what an earlier attempt, that cut otherwise, has stored behind the last chunk."""
+        if any(ordinal >= self._chunks for ordinal in self._present):
+            self._attempt.lease.check()
+            await self._tools.vectors.delete_rows(
+                self._tools.model.space, **self._rows_of_generation(), first=self._chunks
+            )
+
+    async def _stream(self, text: DocumentText, chunks: ChunkStream) -> None:
         failure: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._cut(text))
+                tasks.create_task(self._cut(text, chunks))
                 for _ in range(BATCHES_AT_WORK):
                     tasks.create_task(self._work())
         except BaseExceptionGroup as group:
@@ -95,29 +129,17 @@ class Ingestion:
         if failure is not None:  # out here, so that its own cause stays its cause
             raise failure
 
-    async def _cut(self, text: DocumentText) -> None:
+    async def _cut(self, text: DocumentText, chunks: ChunkStream) -> None:
         """Read blocks, cut chunks, and queue them in batches."""
-        target = self._attempt.target
-        chunker = chunker_for(
-            ChunkSettings(
-                strategy=target.chunk_strategy,
-                size=target.chunk_size,
-                overlap=target.chunk_overlap,
-            )
-        )
-
-        def feed(blocks: list[Block]) -> list[Chunk]:
-            return [chunk for block in blocks for chunk in chunker.feed(block)]
-
         waiting: list[Chunk] = []
         size = self._tools.model.batch_inputs
         async for blocks in text.blocks():
             self._characters += sum(len(block.text) for block in blocks)
-            waiting += await asyncio.to_thread(feed, blocks)
+            waiting += await chunks.feed(blocks)
             while len(waiting) >= size:
                 await self._queue(waiting[:size])
                 waiting = waiting[size:]
-        waiting += await asyncio.to_thread(lambda: list(chunker.finish()))
+        waiting += await chunks.finish()
         for start in range(0, len(waiting), size):
             await self._queue(waiting[start : start + size])
         self._progress.total = self._chunks
@@ -137,16 +159,25 @@ class Ingestion:
     async def _work(self) -> None:
         while (batch := await self._batches.get()) is not None:
             await self._attempt.step()
-            new = [chunk for chunk in batch if chunk.ordinal not in self._present]
+            new = [chunk for chunk in batch if not self._is_stored(chunk)]
             self._attempt.tally.chunks_reused += len(batch) - len(new)
             if new:
                 await self._store(new)
             await self._progress.advance(len(batch), stored=len(new))
 
+    def _is_stored(self, chunk: Chunk) -> bool:
+        if chunk.ordinal not in self._present:
+            return False
+        identity = row_identity(self._hash(chunk), chunk.char_start)
+        return self._identities.get(chunk.ordinal, identity) == identity
+
+    def _hash(self, chunk: Chunk) -> str:
+        return content_hash(self._tools.model.passage_prefix + chunk.context + chunk.text)
+
     async def _store(self, chunks: Sequence[Chunk]) -> None:
-        prefix = self._tools.model.passage_prefix
-        hashes = [content_hash(prefix + chunk.text) for chunk in chunks]
-        vectors = await self._vectors(dict(zip(hashes, (c.text for c in chunks), strict=True)))
+        hashes = [self._hash(chunk) for chunk in chunks]
+        texts = [chunk.context + chunk.text for chunk in chunks]
+        vectors = await self._vectors(dict(zip(hashes, texts, strict=True)))
         rows = await asyncio.to_thread(self._rows, chunks, hashes, vectors)
         with self._attempt.stage("store"):
             await self._write(rows)
@@ -183,23 +214,27 @@ class Ingestion:
         tally.chunks_reused += len(vectors)
         missing = [key for key in texts if key not in vectors]
         if missing:
-            self._attempt.check()
-            if await self._tools.is_away(Dependency.VECTOR_STORE):
-                # What is paid for now could not be stored, and would be paid for again.
-                raise DependencyError(
-                    "The vector store does not answer.", dependency=Dependency.VECTOR_STORE
-                )
-            with self._attempt.stage("embed"):
-                share = await self._tools.batcher.embed(
-                    self._attempt.claim.job_id, [texts[key] for key in missing]
-                )
-            self._attempt.answered(Dependency.EMBEDDER)
-            vectors.update(zip(missing, share.vectors, strict=True))
-            tally.model = model.model
-            tally.tokens += share.tokens
-            tally.cost = model.cost_of(tally.tokens)
+            embedded = await self._embed([texts[key] for key in missing])
+            vectors.update(zip(missing, embedded, strict=True))
             tally.chunks_embedded += len(missing)
         return vectors
+
+    async def _embed(self, texts: list[str]) -> Sequence[Sequence[float]]:
+        """Vectors that are paid for: of chunks, or of passages that decide where these end."""
+        tally, model = self._attempt.tally, self._tools.model
+        self._attempt.check()
+        if await self._tools.is_away(Dependency.VECTOR_STORE):
+            # What is paid for now could not be stored, and would be paid for again.
+            raise DependencyError(
+                "The vector store does not answer.", dependency=Dependency.VECTOR_STORE
+            )
+        with self._attempt.stage("embed"):
+            share = await self._tools.batcher.embed(self._attempt.claim.job_id, texts)
+        self._attempt.answered(Dependency.EMBEDDER)
+        tally.model = model.model
+        tally.tokens += share.tokens
+        tally.cost = model.cost_of(tally.tokens)
+        return share.vectors
 
     def _rows(
         self,
@@ -217,27 +252,32 @@ class Ingestion:
                 ordinal=chunk.ordinal,
                 dense=vectors[key],
                 text=chunk.text,
-                tokens=analyse(chunk.text),
+                tokens=analyse(chunk.context + chunk.text),
                 content_hash=key,
                 char_start=chunk.char_start,
                 char_end=chunk.char_end,
                 file_name=target.file_name,
                 heading_path=chunk.heading_path,
                 position=chunk.position,
+                metadata={"context": chunk.context} if chunk.context else {},
             )
             for chunk, key in zip(chunks, hashes, strict=True)
         ]
+
+    def _rows_of_generation(self) -> RowsOfGeneration:
+        target = self._attempt.target
+        return RowsOfGeneration(
+            dataset=str(target.dataset_id),
+            document=str(target.document_id),
+            generation=self._generation,
+        )
 
     async def _verify(self) -> None:
         if self._chunks == 0 and not self._resumed:
             return
         with self._attempt.stage("verify"):
-            target = self._attempt.target
             counted = await self._tools.vectors.count(
-                self._tools.model.space,
-                dataset=str(target.dataset_id),
-                document=str(target.document_id),
-                generation=self._generation,
+                self._tools.model.space, **self._rows_of_generation()
             )
         if counted != self._chunks:
             raise RowsMissing(

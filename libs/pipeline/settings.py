@@ -81,6 +81,13 @@ class EmbeddingSettings(Settings):
     )
     query_prefix: str = Field("", validation_alias="SLUICE_EMBEDDING_QUERY_PREFIX")
     passage_prefix: str = Field("", validation_alias="SLUICE_EMBEDDING_PASSAGE_PREFIX")
+    input_tokens: int = Field(
+        8_191,
+        ge=128,
+        le=1_000_000,
+        validation_alias="SLUICE_EMBEDDING_INPUT_TOKENS",
+        description="what the model reads of one text, in cl100k tokens; longer chunks are parted",
+    )
     batch_inputs: int = Field(100, ge=1, le=2048, validation_alias="SLUICE_EMBEDDING_BATCH")
     embedding_concurrency: int = Field(
         4, ge=1, le=64, validation_alias="SLUICE_EMBEDDING_CONCURRENCY"

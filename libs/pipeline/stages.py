@@ -149,7 +149,7 @@ async def _index(tools: Tools, attempt: Attempt, version: ObjectVersion) -> None
         raise TooLarge(
             f"The file has {version.size} bytes; at most {attempt.policy.file_bytes_max} are taken."
         )
-    wanted = fingerprint(target, space)
+    wanted = fingerprint(target, tools.model)
     if target.live_etag == version.etag and target.live_fingerprint == wanted:
         async with tools.sessions.begin() as session:
             await DocumentRepository(session).unchanged(claim, last_modified=version.last_modified)

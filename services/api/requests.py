@@ -12,8 +12,11 @@ from api.errors import FieldError, InvalidRequest
 from api.file_names import KEY_BYTES_MAX, FileName
 from api.limits import PUT_BYTES_MAX
 from pipeline.chunk import ChunkSettings
-from pipeline.chunk.settings import SIZE_MAX, SIZE_MIN
+from pipeline.chunk.registry import STRATEGIES
+from pipeline.chunk.settings import sizes_of
 
+SIZE_MIN = min(sizes_of(strategy).least for strategy in STRATEGIES)
+SIZE_MAX = max(sizes_of(strategy).most for strategy in STRATEGIES)
 FILES_MAX = 1_000  # of one request: some 300 KB of signed URLs in the answer
 DATASET_NAME_CHARS_MAX = 200
 PRIORITY_MAX = 100
@@ -49,6 +52,19 @@ def _content_type(text: str) -> str:
     return text
 
 
+def _known_strategy(name: str) -> str:
+    if name not in STRATEGIES:
+        raise ValueError(f"must be one of {', '.join(STRATEGIES)}")
+    return name
+
+
+def _ranges() -> str:
+    return "; ".join(
+        f"`{name}`: {sizes.least} to {sizes.most} {sizes.unit}"
+        for name, sizes in ((name, sizes_of(name)) for name in STRATEGIES)
+    )
+
+
 def as_uuid(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -71,6 +87,10 @@ Priority = Annotated[
         description="Datasets of a higher priority are indexed before others of the tenant.",
     ),
 ]
+Strategy = Annotated[
+    str,
+    AfterValidator(_known_strategy),
+]
 ContentType = Annotated[
     str,
     Field(max_length=255, examples=["application/pdf"]),
@@ -88,13 +108,27 @@ class Body(BaseModel):
 
 
 class Chunking(Body):
-    """How documents are cut into the passages that search finds; lengths in characters. What is
-    left out stays as it is, or is the default at first."""
+    """How documents are cut into the passages that search finds. `recursive` (the default),
+    `heading` and `semantic` count characters, `token` counts tokens of cl100k. What is left out
+    stays as it is, or is the default at first; a change of the strategy brings its default size and
+    overlap."""
 
-    strategy: Literal["recursive"] | None = None
-    size: int | None = Field(None, ge=SIZE_MIN, le=SIZE_MAX, description="Of a passage, at most.")
+    strategy: Strategy | None = Field(
+        None, description=f"One of {', '.join(f'`{name}`' for name in STRATEGIES)}."
+    )
+    size: int | None = Field(
+        None,
+        ge=SIZE_MIN,
+        le=SIZE_MAX,
+        description=f"Of a passage, at most. {_ranges()}",
+    )
     overlap: int | None = Field(
         None, ge=0, lt=SIZE_MAX, description="What a passage repeats of the one before."
+    )
+    heading_prefix: bool | None = Field(
+        None,
+        description="Whether a passage is embedded, and searched for words, with the headings "
+        "above it. What is shown stays the passage itself.",
     )
 
     def over(self, base: ChunkSettings) -> ChunkSettings:
@@ -102,11 +136,19 @@ class Chunking(Body):
         Raises:
             InvalidRequest: together they make no sense.
         """
-        size = base.size if self.size is None else self.size
-        overlap = base.overlap if self.overlap is None else self.overlap
+        given = self.model_dump(exclude_none=True)
+        if self.strategy not in (None, base.strategy):
+            sizes = sizes_of(given["strategy"])
+            given = {"size": sizes.size, "overlap": sizes.overlap, **given}
+        strategy, size = given.get("strategy", base.strategy), given.get("size", base.size)
+        overlap = given.get("overlap", base.overlap)
+        sizes = sizes_of(strategy)
+        if not sizes.least <= size <= sizes.most:
+            rule = f"must be between {sizes.least} and {sizes.most} {sizes.unit} with {strategy}"
+            raise InvalidRequest(FieldError("chunking.size", rule))
         if overlap >= size:
             raise InvalidRequest(FieldError("chunking", self._conflict(size, overlap)))
-        return replace(base, **self.model_dump(exclude_none=True))
+        return replace(base, **given)
 
     def _conflict(self, size: int, overlap: int) -> str:
         rule = f"must be less than the size, {size}"

@@ -7,6 +7,7 @@ from pydantic import ByteSize, Field, model_validator
 
 from api.limits import PUT_BYTES_MAX
 from pipeline.chunk import ChunkSettings
+from pipeline.chunk.registry import default_settings
 from pipeline.queue import LARGE_BYTES
 from pipeline.settings import (
     DatabaseSettings,
@@ -57,12 +58,18 @@ class ApiSettings(
         validation_alias="SLUICE_UPLOAD_URL_SECONDS",
         description="how long an upload URL works",
     )
-    chunk_size: int = Field(
-        1_000,
-        validation_alias="SLUICE_CHUNK_SIZE",
-        description="characters, for datasets that say nothing else",
+    chunk_strategy: str = Field(
+        "recursive",
+        validation_alias="SLUICE_CHUNK_STRATEGY",
+        description="for datasets that say nothing else, as all of these",
     )
-    chunk_overlap: int = Field(200, validation_alias="SLUICE_CHUNK_OVERLAP")
+    chunk_size: int | None = Field(
+        None,
+        validation_alias="SLUICE_CHUNK_SIZE",
+        description="characters or tokens; the strategy's own default if not given",
+    )
+    chunk_overlap: int | None = Field(None, validation_alias="SLUICE_CHUNK_OVERLAP")
+    chunk_heading_prefix: bool = Field(False, validation_alias="SLUICE_CHUNK_HEADING_PREFIX")
     large_bytes: int = Field(LARGE_BYTES, ge=1, validation_alias="SLUICE_LARGE_BYTES")
 
     query_embedding_timeout: Seconds = Field(
@@ -82,7 +89,12 @@ class ApiSettings(
         return self
 
     def chunking(self) -> ChunkSettings:
-        return ChunkSettings(size=self.chunk_size, overlap=self.chunk_overlap)
+        return default_settings(
+            self.chunk_strategy,
+            size=self.chunk_size,
+            overlap=self.chunk_overlap,
+            heading_prefix=self.chunk_heading_prefix,
+        )
 
     @property
     def cors_origins(self) -> list[str]:

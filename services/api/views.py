@@ -46,6 +46,7 @@ class ChunkingView:
     strategy: str
     size: int
     overlap: int
+    heading_prefix: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,12 @@ class DatasetView:
             priority=row.priority,
             paused=row.paused_at is not None,
             tenant_paused=row.tenant_paused_at is not None,
-            chunking=ChunkingView(row.chunking.strategy, row.chunking.size, row.chunking.overlap),
+            chunking=ChunkingView(
+                row.chunking.strategy,
+                row.chunking.size,
+                row.chunking.overlap,
+                row.chunking.heading_prefix,
+            ),
             created_at=row.created_at,
             updated_at=row.updated_at,
         )

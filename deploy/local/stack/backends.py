@@ -89,6 +89,7 @@ class Backends:
         public = public_environment(self.ports, self.credentials, self.layout)
         if self._synthetic:
             public["SLUICE_EMBEDDING_MODEL"] = SYNTHETIC_MODEL
+            del public["SLUICE_EMBEDDING_INPUT_TOKENS"]  # made-up vectors have no window
         return public
 
     def process_environment(self) -> dict[str, str]:

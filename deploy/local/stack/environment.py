@@ -16,6 +16,9 @@ DERIVED_BUCKET = "sluice-derived"
 QUEUE = "sluice-events"
 DATABASE = "sluice"
 EMBEDDING_MODEL = "all-MiniLM-L6-v2"
+# It reads 256 word pieces and says nothing of the rest. Of prose they are about as many as tokens
+# of cl100k, of markup a third more; the words beyond are found all the same, by keyword.
+EMBEDDING_INPUT_TOKENS = 256
 
 # A value of the user's own account must not reach a part by accident: a forgotten PGHOST, or a real
 # AWS profile, would make the local stack write somewhere else.
@@ -44,6 +47,7 @@ def public_environment(ports: Ports, credentials: Credentials, layout: Layout) -
         "OPENAI_API_KEY": credentials.openai_key,
         "OPENAI_BASE_URL": f"http://{LOOPBACK}:{ports.embeddings}/v1",
         "SLUICE_EMBEDDING_MODEL": EMBEDDING_MODEL,
+        "SLUICE_EMBEDDING_INPUT_TOKENS": str(EMBEDDING_INPUT_TOKENS),
         "SLUICE_EMBEDDING_LANGUAGES": "en",  # for other scripts search goes by words
         # One machine parses and embeds at once: a full batch may take a while.
         "SLUICE_EMBEDDING_TIMEOUT_SECONDS": "180",

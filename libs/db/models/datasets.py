@@ -24,6 +24,7 @@ class Dataset(Base):
     chunk_strategy: Mapped[str] = mapped_column(server_default="recursive")
     chunk_size: Mapped[int] = mapped_column(server_default="1000")
     chunk_overlap: Mapped[int] = mapped_column(server_default="200")
+    chunk_heading_prefix: Mapped[bool] = mapped_column(server_default=text("false"))
     live_space: Mapped[str]
     priority: Mapped[int] = mapped_column(server_default="0")
     paused_at: Mapped[datetime | None]

@@ -41,11 +41,12 @@ class DatasetCounts:
 
 @dataclass(frozen=True, slots=True)
 class ChunkingRow:
-    """How the documents of a dataset are cut; lengths in characters."""
+    """How the documents of a dataset are cut; the strategy says what lengths are counted in."""
 
     strategy: str
     size: int
     overlap: int
+    heading_prefix: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class DatasetRepository:
                 chunk_strategy=chunking.strategy,
                 chunk_size=chunking.size,
                 chunk_overlap=chunking.overlap,
+                chunk_heading_prefix=chunking.heading_prefix,
                 live_space=live_space,
                 priority=priority,
             )
@@ -150,7 +152,12 @@ class DatasetRepository:
         """
         row = (
             await self._session.execute(
-                select(Dataset.chunk_strategy, Dataset.chunk_size, Dataset.chunk_overlap)
+                select(
+                    Dataset.chunk_strategy,
+                    Dataset.chunk_size,
+                    Dataset.chunk_overlap,
+                    Dataset.chunk_heading_prefix,
+                )
                 .where(
                     Dataset.id == dataset_id,
                     Dataset.tenant_id == self._tenant_id,
@@ -188,6 +195,7 @@ class DatasetRepository:
             values["chunk_strategy"] = chunking.strategy
             values["chunk_size"] = chunking.size
             values["chunk_overlap"] = chunking.overlap
+            values["chunk_heading_prefix"] = chunking.heading_prefix
         await self._update(dataset_id, updated_at=func.now(), **values)
         if priority is not None:
             await self._move_queued(dataset_id, priority)
@@ -249,7 +257,10 @@ class DatasetRepository:
                 id=dataset.id,
                 name=dataset.name,
                 chunking=ChunkingRow(
-                    dataset.chunk_strategy, dataset.chunk_size, dataset.chunk_overlap
+                    dataset.chunk_strategy,
+                    dataset.chunk_size,
+                    dataset.chunk_overlap,
+                    dataset.chunk_heading_prefix,
                 ),
                 live_space=dataset.live_space,
                 priority=dataset.priority,

@@ -32,6 +32,7 @@ class Target:
     chunk_strategy: str
     chunk_size: int
     chunk_overlap: int
+    chunk_heading_prefix: bool
     live_space: str
 
 
@@ -81,6 +82,7 @@ class DocumentRepository:
             chunk_strategy=dataset.chunk_strategy,
             chunk_size=dataset.chunk_size,
             chunk_overlap=dataset.chunk_overlap,
+            chunk_heading_prefix=dataset.chunk_heading_prefix,
             live_space=dataset.live_space,
         )
 

@@ -17,6 +17,8 @@ from typing import NamedTuple
 
 import regex
 
+from pipeline.chunk.rulers import CHARACTERS, Ruler
+
 # How many characters on each side tell one place from another.
 CONTEXT = 32
 # How far back the level of a place is read; more blanks than these are as good as these.
@@ -82,18 +84,24 @@ class Boundaries:
         *ends, _ = [begin, *(m.end() for m in _CLUSTER.finditer(self._text, begin, last + CONTEXT))]
         return [self._boundary(Level.CLUSTER, at) for at in ends[1:] if at <= last]
 
-    def local_bests(self, radius: int) -> list[Boundary]:
+    def local_bests(self, radius: int, ruler: Ruler = CHARACTERS) -> list[Boundary]:
         """In order: what is better than everything within `radius` on both sides.
 
         They depend on nothing further away, and are more than `radius` apart from each other.
         """
-        found = list(_minima(self._strong, radius))
+        mark = ruler.mark
+        found = list(_minima(self._strong, radius, ruler))
         edges = [0, *self._places, len(self._text)]
         for begin, end in pairwise(edges):
-            if end - begin > 2 * radius:  # room for a word with no end of a sentence in sight
-                words = _minima(self.words(begin + 1, end - 1), radius)
-                found += [b for b in words if begin + radius < b.at < end - radius]
+            first, last = mark(begin) + radius, mark(end) - radius
+            if first < last:  # room for a word with no end of a sentence in sight
+                words = _minima(self.words(begin + 1, end - 1), radius, ruler)
+                found += [b for b in words if first < mark(b.at) < last]
         return sorted(found, key=lambda boundary: boundary.at)
+
+    def judge(self, at: int) -> Boundary:
+        """The boundary at a place, whatever ends there."""
+        return self._boundary(self._level(at), at)
 
     def _find_strong(self) -> Iterator[Boundary]:
         for match in _STRONG.finditer(self._text):
@@ -126,18 +134,19 @@ class Boundaries:
         )
 
 
-def _minima(boundaries: list[Boundary], radius: int) -> Iterator[Boundary]:
+def _minima(boundaries: list[Boundary], radius: int, ruler: Ruler) -> Iterator[Boundary]:
     """One pass: `rivals` holds those in reach that nothing after them in reach beats."""
-    rivals: deque[Boundary] = deque()
-    ahead = iter([*boundaries, None])
+    rivals: deque[tuple[Boundary, int]] = deque()
+    marked = [(boundary, ruler.mark(boundary.at)) for boundary in boundaries]
+    ahead = iter([*marked, None])
     coming = next(ahead)
-    for boundary in boundaries:
-        while coming is not None and coming.at <= boundary.at + radius:
-            while rivals and rivals[-1] > coming:
+    for boundary, mark in marked:
+        while coming is not None and coming[1] <= mark + radius:
+            while rivals and rivals[-1][0] > coming[0]:
                 rivals.pop()
             rivals.append(coming)
             coming = next(ahead)
-        while rivals[0].at < boundary.at - radius:
+        while rivals[0][1] < mark - radius:
             rivals.popleft()
-        if rivals[0] is boundary:
+        if rivals[0][0] is boundary:
             yield boundary

@@ -12,6 +12,7 @@ def configured_model(settings: EmbeddingSettings) -> EmbeddingModel:
         dimensions=settings.embedding_dimensions,
         query_prefix=settings.query_prefix,
         passage_prefix=settings.passage_prefix,
+        input_tokens=settings.input_tokens,
         batch_inputs=settings.batch_inputs,
         timeout=settings.embedding_timeout,
         price_per_million_tokens=settings.price_per_million_tokens,

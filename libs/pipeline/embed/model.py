@@ -9,6 +9,11 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from pipeline.embed.tokens import count_tokens
+
+INPUT_TOKENS = 8_191  # what OpenAI's models read
+TEXT_TOKENS_MIN = 32  # of a chunk; a prefix that leaves less is no prefix
+
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingModel:
@@ -23,6 +28,7 @@ class EmbeddingModel:
     dimensions: int | None = None
     query_prefix: str = ""
     passage_prefix: str = ""
+    input_tokens: int = INPUT_TOKENS
     batch_inputs: int = 100
     batch_tokens: int = 250_000  # OpenAI takes 300,000 a request; others count differently
     batch_bytes: int = 2_000_000  # HF TEI refuses larger bodies by default
@@ -46,6 +52,11 @@ class EmbeddingModel:
             self.passage_prefix,
         ]
         return "space_" + hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
+
+    @property
+    def text_tokens(self) -> int:
+        """What is left of an input for a chunk, by cl100k, when the prefix has its part."""
+        return max(self.input_tokens - count_tokens(self.passage_prefix), TEXT_TOKENS_MIN)
 
     def cost_of(self, tokens: int) -> Decimal | None:
         """Dollars; None if no price is set."""

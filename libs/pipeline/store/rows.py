@@ -20,7 +20,10 @@ ORDINAL_DIGITS = 8  # 16^8 chunks of one document: beyond every limit of the chu
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One chunk with its vector, as written. `tokens` is what `analysis.analyse` made of it."""
+    """One chunk with its vector, as written. `tokens` is what `analysis.analyse` made of it.
+
+    Under `context` its metadata have what stood before the text where it was embedded and analysed.
+    """
 
     tenant: str
     dataset: str
@@ -80,6 +83,11 @@ class StoredGeneration:
     generation: int
     rows: int
     last_id: str
+
+
+def row_identity(content_hash: str, char_start: int) -> str:
+    """What tells two chunks of one ordinal apart: the embedded text, and where it stands."""
+    return f"{content_hash}:{char_start}"
 
 
 def row_id(document: str, generation: int, ordinal: int) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.filters import Filter, compile_filter, one_of, quote
 from pipeline.store.collection import STORED_FIELDS, collection_name, from_record
 from pipeline.store.milvus import READ_TIMEOUT, MilvusConnection
-from pipeline.store.rows import ScoredRow, StoredGeneration, StoredRow
+from pipeline.store.rows import ScoredRow, StoredGeneration, StoredRow, row_identity
 
 WINDOW = 16_384  # the most rows that Milvus returns of one query or search
 HASHES_PER_QUERY = 200  # at 3,072 dimensions an answer of some 2.5 MB
@@ -50,30 +50,31 @@ class VectorReader:
 
     async def count(self, space: str, *, dataset: str, document: str, generation: int) -> int:
         """How many rows of a generation are stored, own writes included."""
-        return await self._count(space, _generation(dataset, document, generation))
+        return await self._count(space, generation_clause(dataset, document, generation))
 
     async def present_ordinals(
         self, space: str, *, dataset: str, document: str, generation: int
     ) -> set[int]:
         """The ordinals of a generation that are stored, own writes included; any number."""
-        clause = _generation(dataset, document, generation)
-        expected = await self._count(space, clause)
-        found: set[int] = set()
-        first = 0
-        while len(found) < expected:
-            window = f"{clause} and ordinal >= {first} and ordinal < {first + WINDOW}"
-            records = await self._query(space, window, ["ordinal"], limit=WINDOW)
-            found.update(record["ordinal"] for record in records)
-            first += WINDOW
-            if not records and not await self._count(space, f"{clause} and ordinal >= {first}"):
-                break  # rows were deleted meanwhile
-        return found
+        clause = generation_clause(dataset, document, generation)
+        return {record["ordinal"] async for record in self._present(space, clause, ["ordinal"])}
+
+    async def present_rows(
+        self, space: str, *, dataset: str, document: str, generation: int
+    ) -> dict[int, str]:
+        """The same with the `row_identity` of each."""
+        clause = generation_clause(dataset, document, generation)
+        fields = ["ordinal", "content_hash", "char_start"]
+        return {
+            record["ordinal"]: row_identity(record["content_hash"], record["char_start"])
+            async for record in self._present(space, clause, fields)
+        }
 
     async def vectors_by_hash(
         self, space: str, *, dataset: str, document: str, generation: int, hashes: Sequence[str]
     ) -> dict[str, list[float]]:
         """The vectors of a generation's rows by content hash, for the hashes that it has."""
-        clause = _generation(dataset, document, generation)
+        clause = generation_clause(dataset, document, generation)
         wanted = list(dict.fromkeys(hashes))
         found: dict[str, list[float]] = {}
         for start in range(0, len(wanted), HASHES_PER_QUERY):
@@ -197,6 +198,21 @@ class VectorReader:
         records = await self._query(space, clause, ["count(*)"])
         return int(records[0]["count(*)"]) if records else 0
 
+    async def _present(
+        self, space: str, clause: str, fields: list[str]
+    ) -> AsyncIterator[dict[str, Any]]:
+        expected = await self._count(space, clause)
+        first = found = 0
+        while found < expected:
+            window = f"{clause} and ordinal >= {first} and ordinal < {first + WINDOW}"
+            records = await self._query(space, window, fields, limit=WINDOW)
+            for record in records:
+                yield record
+            found += len(records)
+            first += WINDOW
+            if not records and not await self._count(space, f"{clause} and ordinal >= {first}"):
+                break  # rows were deleted meanwhile
+
     async def _query(
         self, space: str, clause: str, fields: list[str], **options: object
     ) -> list[dict[str, Any]]:
@@ -263,7 +279,7 @@ def document_clause(dataset: str, document: str) -> str:
     return f"dataset == {quote(dataset)} and document == {quote(document)}"
 
 
-def _generation(dataset: str, document: str, generation: int) -> str:
+def generation_clause(dataset: str, document: str, generation: int) -> str:
     return f"{document_clause(dataset, document)} and generation == {int(generation)}"
 
 

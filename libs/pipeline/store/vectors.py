@@ -12,7 +12,12 @@ from pipeline.store.collection import to_record
 from pipeline.store.milvus import WRITE_TIMEOUT, MilvusConnection
 from pipeline.store.rows import TEXT_BYTES_MAX, TOKENS_BYTES_MAX, Row
 from pipeline.store.vector_errors import RowRejected, VectorStoreMisconfigured
-from pipeline.store.vector_reader import Consistency, VectorReader, document_clause
+from pipeline.store.vector_reader import (
+    Consistency,
+    VectorReader,
+    document_clause,
+    generation_clause,
+)
 
 __all__ = ["Consistency", "VectorStore"]
 
@@ -82,6 +87,15 @@ class VectorStore(VectorReader):
             space,
             f"{document_clause(dataset, document)}"
             f" and generation < {int(below)} and generation > {int(above)}",
+        )
+
+    async def delete_rows(
+        self, space: str, *, dataset: str, document: str, generation: int, first: int
+    ) -> None:
+        """Remove the rows of a generation from the ordinal `first` on."""
+        await self._delete(
+            space,
+            f"{generation_clause(dataset, document, generation)} and ordinal >= {int(first)}",
         )
 
     async def delete_document(self, space: str, *, dataset: str, document: str) -> None:

@@ -115,7 +115,8 @@ async def update_dataset(
         chunking = None
         if data.chunking is not None:
             now = await datasets.lock_chunking(dataset_id)
-            chunking = _row(data.chunking.over(ChunkSettings(now.strategy, now.size, now.overlap)))
+            base = ChunkSettings(now.strategy, now.size, now.overlap, now.heading_prefix)
+            chunking = _row(data.chunking.over(base))
         await datasets.change(
             dataset_id,
             name=data.name,
@@ -174,7 +175,7 @@ async def _view(resources: Resources, caller: Caller, dataset_id: UUID) -> Datas
 
 
 def _row(chunking: ChunkSettings) -> ChunkingRow:
-    return ChunkingRow(chunking.strategy, chunking.size, chunking.overlap)
+    return ChunkingRow(chunking.strategy, chunking.size, chunking.overlap, chunking.heading_prefix)
 
 
 router = Router(

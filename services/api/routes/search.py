@@ -46,7 +46,7 @@ class BoxView:
 class HitView:
     """A passage. `char_start` and `char_end` count characters of the document's text; `page` is a
     page, slide or sheet, `line` a line or row, `box` the place on the page, where the format has
-    them."""
+    them. `context` is what it was found with besides: headings, a table's header."""
 
     text: str
     score: float
@@ -60,6 +60,7 @@ class HitView:
     chunk_id: str
     sheet: str | None
     line: int | None
+    context: str
 
     @classmethod
     def of(cls, hit: Hit) -> Self:
@@ -77,6 +78,7 @@ class HitView:
             chunk_id=row.id,
             sheet=row.position.sheet,
             line=row.position.line,
+            context=str(row.metadata.get("context", "")),
         )
 
 

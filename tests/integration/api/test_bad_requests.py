@@ -52,6 +52,9 @@ def assert_problem(answer: httpx.Response, status: int, code: str) -> dict[str, 
         ({"name": "x", "chunking": {"size": 99}}, "chunking.size"),
         ({"name": "x", "chunking": {"size": 100, "overlap": 100}}, "chunking"),
         ({"name": "x", "chunking": {"strategy": "magic"}}, "chunking.strategy"),
+        ({"name": "x", "chunking": {"strategy": "token", "size": 2001}}, "chunking.size"),
+        ({"name": "x", "chunking": {"strategy": "token", "size": 31}}, "chunking.size"),
+        ({"name": "x", "chunking": {"heading_prefix": "yes"}}, "chunking.heading_prefix"),
     ],
 )  # fmt: skip
 async def test_a_dataset_that_cannot_be_made_names_the_field(
@@ -145,6 +148,10 @@ async def test_halves_of_characters_in_a_query_are_called_so(shared_api: Api) ->
         (
             {"name": "x", "chunking": {"overlap": 2000}},
             "the overlap must be less than the size, 1000 where none is given",
+        ),
+        (
+            {"name": "x", "chunking": {"strategy": "token", "size": 2500}},
+            "must be between 32 and 2000 tokens with token",
         ),
         (
             {"name": "x", "chunking": {"size": 500, "overlap": 500}},

@@ -4,6 +4,7 @@ import httpx
 from sqlalchemy import select
 
 from db.models import AuditEntry, Dataset, Document, UploadHint
+from pipeline.chunk.registry import STRATEGIES
 from support.api import Api
 
 DATASETS = "/api/v1/datasets"
@@ -21,7 +22,12 @@ async def test_a_new_dataset_comes_with_an_upload_url_for_every_file(api: Api) -
     assert dataset["name"] == "Reports"
     assert dataset["status"] == "uploading"
     assert (dataset["document_count"], dataset["chunk_count"], dataset["progress"]) == (2, 0, 0)
-    assert dataset["chunking"] == {"strategy": "recursive", "size": 1000, "overlap": 200}
+    assert dataset["chunking"] == {
+        "strategy": "recursive",
+        "size": 1000,
+        "overlap": 200,
+        "heading_prefix": False,
+    }
     assert [url["file_name"] for url in urls] == ["a.txt", "folder/b.md"]
     assert urls[0]["object_key"] == f"{dataset['id']}/a.txt"
     assert urls[0]["method"] == "PUT"
@@ -110,10 +116,37 @@ async def test_a_change_touches_only_what_it_names(api: Api) -> None:
 
     assert (renamed.json()["name"], renamed.json()["priority"]) == ("New", 7)
     assert paused.json()["paused"] is True
-    assert cut.json()["chunking"] == {"strategy": "recursive", "size": 600, "overlap": 50}
+    assert cut.json()["chunking"] == {
+        "strategy": "recursive",
+        "size": 600,
+        "overlap": 50,
+        "heading_prefix": False,
+    }
     assert impossible.status_code == 400
     last = resumed.json()
     assert (last["paused"], last["name"], last["chunking"]["size"]) == (False, "New", 600)
+
+
+async def test_another_strategy_comes_with_its_own_sizes_and_keeps_the_rest(api: Api) -> None:
+    dataset_id = await api.dataset(chunking={"size": 600, "heading_prefix": True})
+    path = f"{DATASETS}/{dataset_id}"
+
+    changed = await api.client.patch(path, json={"chunking": {"strategy": "token"}})
+    sized = await api.client.patch(path, json={"chunking": {"size": 64, "overlap": 8}})
+    back = await api.client.patch(path, json={"chunking": {"strategy": "heading", "size": 900}})
+
+    assert [answer.json()["chunking"] for answer in (changed, sized, back)] == [
+        {"strategy": "token", "size": 512, "overlap": 64, "heading_prefix": True},
+        {"strategy": "token", "size": 64, "overlap": 8, "heading_prefix": True},
+        {"strategy": "heading", "size": 900, "overlap": 200, "heading_prefix": True},
+    ]
+
+
+async def test_the_documentation_names_every_strategy(api: Api) -> None:
+    schemas = (await api.client.get("/schema/openapi.json")).json()["components"]["schemas"]
+
+    described = str(schemas["Chunking"]["properties"]["strategy"])
+    assert all(strategy in described for strategy in STRATEGIES)
 
 
 async def test_a_deleted_dataset_is_gone_from_every_answer(api: Api) -> None:

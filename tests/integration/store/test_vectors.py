@@ -7,7 +7,7 @@ import pytest
 from pipeline.document import Box, Position
 from pipeline.filters import parse
 from pipeline.settings import VectorStoreSettings
-from pipeline.store.rows import TEXT_BYTES_MAX, row_id
+from pipeline.store.rows import TEXT_BYTES_MAX, row_id, row_identity
 from pipeline.store.vector_errors import RowRejected, VectorStoreMisconfigured
 from pipeline.store.vectors import VectorStore
 from support.rows import DIMENSIONS, a_row, rows
@@ -119,6 +119,29 @@ async def test_a_purge_leaves_the_live_generation_and_other_documents(
 
     left = [(i.document, i.generation, i.rows) async for i in vectors.generations(SPACE)]
     assert sorted(left) == [("another", 1, 4), ("document", 3, 4)]
+
+
+async def test_stored_rows_can_be_told_from_others_of_the_same_ordinal(
+    vectors: VectorStore,
+) -> None:
+    written = rows(range(2))
+    await vectors.write(SPACE, written)
+
+    present = await vectors.present_rows(SPACE, **OWNER, generation=1)
+
+    assert present == {
+        row.ordinal: row_identity(row.content_hash, row.char_start) for row in written
+    }
+
+
+async def test_what_stands_behind_the_last_chunk_can_be_removed(vectors: VectorStore) -> None:
+    await vectors.write(SPACE, rows(range(4)))
+    await vectors.write(SPACE, rows(range(4), generation=2))
+
+    await vectors.delete_rows(SPACE, **OWNER, generation=2, first=1)
+
+    left = [(i.generation, i.rows) async for i in vectors.generations(SPACE)]
+    assert left == [(1, 4), (2, 1)]
 
 
 async def test_a_deleted_document_or_dataset_leaves_no_row(vectors: VectorStore) -> None:
