@@ -17,10 +17,10 @@ from pipeline.errors import DocumentCorrupt, DocumentEncrypted, TooLarge, Unsupp
 from pipeline.parse.encodings import encoding_of_bytes
 from pipeline.parse.limits import ParseLimits
 from pipeline.parse.media_types import MediaType, named_type
+from pipeline.parse.package import check_package
 
 HEAD_BYTES = 64 * 1024
 PDF_MARK_WITHIN = 1024  # readers accept that much before the mark
-ENTRIES_MAX = 50_000  # of a package; a large workbook has hundreds
 
 _BINARY_MARKS = (
     (b"\x1f\x8b", "a gzip archive"),
@@ -109,13 +109,8 @@ def detect(
 def _package_type(path: Path, limits: ParseLimits) -> MediaType:
     try:
         with zipfile.ZipFile(path) as package:
-            entries = package.infolist()
-            if (
-                len(entries) > ENTRIES_MAX
-                or sum(e.file_size for e in entries) > limits.unpacked_bytes
-            ):
-                raise TooLarge(f"the file unpacks to more than {limits.unpacked_bytes} bytes")
-            names = {entry.filename for entry in entries}
+            check_package(path, package, limits)
+            names = set(package.namelist())
             if "[Content_Types].xml" in names:
                 for folder, media_type in _OFFICE_FOLDERS:
                     if any(name.startswith(folder) for name in names):
