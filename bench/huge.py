@@ -2,10 +2,10 @@
 
     make bench-alone NAME=huge ARGS='--sizes 100MB,1GB,5GB --formats csv,jsonl,txt,json'
 
-Each file is generated, uploaded to an S3 server of the bench's own, and taken through what a worker
-does before it embeds: download, parse in a child of the real pool with the default limits, cut, and
-keep the canonical text in the bucket. The chunks are counted and dropped. The disk needs three times
-the size of the largest file.
+Each file is generated, uploaded to an S3 server of the bench's own, and taken through what a
+worker does before it embeds: download, parse in a child of the real pool with the default limits,
+cut, and keep the canonical text in the bucket. The chunks are counted and dropped. The disk needs
+three times the size of the largest file.
 """
 
 import argparse
@@ -61,7 +61,7 @@ class Run:
             self.seconds[name] = time.monotonic() - begun
 
     def look(self) -> None:
-        """Note the memory of this process and of the busiest parser."""
+        """Note the memory of this process and of its largest parser."""
         self.parent_peak = max(self.parent_peak, psutil.Process().memory_info().rss)
         for child in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.Error):
@@ -110,7 +110,7 @@ async def upload(settings: ObjectStoreSettings, path: Path) -> None:
     ) as client:
         where = {"Bucket": settings.r2_bucket, "Key": path.name}
         upload_id = (await client.create_multipart_upload(**where))["UploadId"]
-        parts = []
+        parts: list[dict[str, object]] = []
         with path.open("rb") as file:
             while body := file.read(PART_BYTES):
                 number = len(parts) + 1
@@ -160,7 +160,10 @@ async def measure(arguments: argparse.Namespace, backends: Backends, folder: Pat
     )
     seconds = WorkerSettings.model_fields["parser_timeout"].default.total_seconds()
     pool = ParserPool(
-        children=1, limits=ParseLimits(wall_seconds=seconds), scratch=folder / "scratch"
+        children=1,
+        limits=ParseLimits(wall_seconds=seconds),
+        documents_per_child=1,  # so that each file has a peak of its own
+        scratch=folder / "scratch",
     )
     await pool.start()
     async with ObjectStore.open(settings) as store:
