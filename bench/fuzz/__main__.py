@@ -25,10 +25,7 @@ def show(results: Results) -> None:
         print(f"{count:7}  {100 * count / total:5.1f} %  {end}")
     for title, lines in (
         ("crashes of a parser", results.crashes),
-        (
-            "slowest",
-            [f"{s:.1f} s: {what}" for s, what in sorted(results.slowest)[: -SHOWN - 1 : -1]],
-        ),
+        ("slowest", [f"{spent:.1f} s: {what}" for spent, what in slowest[:SHOWN]]),
         ("FAULTS", results.faults),
     ):
         print(f"{title}: {len(lines)}", *lines, sep="\n  ")

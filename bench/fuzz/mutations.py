@@ -18,7 +18,8 @@ NASTY = (
 )  # fmt: skip
 # What the zip library raises for an entry that is damaged, locked or packed in another way.
 _UNREADABLE = (
-    zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, RuntimeError, EOFError, OSError,
+    zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, RuntimeError, EOFError,
+    OSError,
 )  # fmt: skip
 _ATTRIBUTE = re.compile(rb'="([^"<>]{0,200})"')
 _TAG = re.compile(rb"<[^<>]{1,300}>")

@@ -66,7 +66,7 @@ _MAIL_HEADER = re.compile(
     r"|delivered-to|reply-to|x-[\w-]+):",
     re.I | re.M,
 )
-_CONTROLS = frozenset(map(chr, (*range(1, 9), 0x0B, *range(0x0E, 0x1B), *range(0x1C, 0x20))))
+_CONTROLS = frozenset(map(chr, (*range(1, 9), *range(0x0E, 0x1B), *range(0x1C, 0x20))))
 # Types without a mark of their own: the name is believed if the text does not speak against it. A
 # bare string is JSON too, so whether a file of that name is, its reader finds out.
 _CONFIRMED_BY: dict[MediaType, Callable[[str], object]] = {
@@ -125,7 +125,7 @@ def _package_type(path: Path, limits: ParseLimits) -> MediaType:
         raise DocumentEncrypted("the file is protected by a password") from error
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, OSError, ValueError) as error:
         raise DocumentCorrupt("the file is a package that cannot be opened") from error
-    raise UnsupportedType("the file is an archive; upload what is in it")
+    raise UnsupportedType("the file is an archive, and its files are to be uploaded one by one")
 
 
 def _ole_type(path: Path, named: MediaType | None, limits: ParseLimits) -> MediaType:
