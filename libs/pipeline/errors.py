@@ -23,10 +23,19 @@ class PipelineError(Exception):
     """Anything the pipeline raises on purpose."""
 
     code: ClassVar[str] = "internal_error"
+    advice: ClassVar[str] = ""  # what whoever reads the message can do, in a sentence
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+
+    @property
+    def explanation(self) -> str:
+        """What happened and what to do, as a job and a document show it."""
+        said = self.message[:1].upper() + self.message[1:]
+        if said and said[-1] not in ".!?":
+            said += "."
+        return f"{said} {self.advice}".strip()
 
 
 def code_of(error: BaseException) -> str | None:
@@ -97,26 +106,32 @@ class RemovalsHeld(PipelineError):
 
 class DocumentEncrypted(PermanentError):
     code = "document_encrypted"
+    advice = "Remove the password and upload the file again."
 
 
 class DocumentCorrupt(PermanentError):
     code = "document_corrupt"
+    advice = "Open it in the program that made it, save it anew and upload it again."
 
 
 class UnsupportedType(PermanentError):
     code = "unsupported_type"
+    advice = "Convert it to a type that is read, such as PDF, DOCX, HTML or plain text."
 
 
 class TooLarge(PermanentError):
     code = "too_large"
+    advice = "Split it into smaller files, or save it as plain text, CSV or JSON Lines."
 
 
 class TooManyPages(PermanentError):
     code = "too_many_pages"
+    advice = "Split it into files of fewer pages."
 
 
 class TooManyChunks(PermanentError):
     code = "too_many_chunks"
+    advice = "Split it, or take larger chunks for the dataset."
 
 
 # What the parser child can do to itself.
@@ -124,29 +139,35 @@ class TooManyChunks(PermanentError):
 
 class ParserOutOfMemory(DocumentError):
     code = "parser_out_of_memory"
+    advice = "Split the file, or have SLUICE_PARSER_MEMORY raised."
 
 
 class ParserTimeout(DocumentError):
     code = "parser_timeout"
+    advice = "Split the file, or have SLUICE_PARSER_TIMEOUT_SECONDS raised."
 
 
 class ParserCrashed(DocumentError):
     code = "parser_crashed"
+    advice = "Save the file anew or in another format; report it if you may share it."
 
 
 class ParserScratchFull(DocumentError):
     """The parser wrote more than a document is worth."""
 
     code = "parser_scratch_full"
+    advice = "Save the file anew or in another format; report it if you may share it."
 
 
 class InternalError(DocumentError):
     """An exception nobody expected; the log has the traceback."""
 
     code = "internal_error"
+    advice = "Report it with the job's id."
 
 
 class AttemptTimeout(DocumentError):
     """The hard limit of one attempt passed without progress."""
 
     code = "attempt_timeout"
+    advice = "Split the file, or have SLUICE_HARD_LIMIT_SECONDS raised."

@@ -152,7 +152,7 @@ class Ingestion:
         self._progress.cut(chunks=self._chunks, characters=self._characters)
         if self._chunks > self._attempt.policy.chunks_max:
             raise TooManyChunks(
-                f"The document has more than {self._attempt.policy.chunks_max} chunks; split it."
+                f"The document has more than {self._attempt.policy.chunks_max} chunks."
             )
         await self._batches.put(batch)
 

@@ -25,7 +25,7 @@ class Policy:
     removal_share: float = 0.01
     removal_window: timedelta = timedelta(minutes=10)
     file_bytes_max: int = 5 * 1024**3
-    chunks_max: int = 5_000_000
+    chunks_max: int = 20_000_000  # the largest file is some nine million
 
     @property
     def tries_max(self) -> int:

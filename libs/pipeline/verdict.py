@@ -45,7 +45,7 @@ async def write_verdict(
         return
     await DocumentRepository(session).hold(attempt.claim)
     jobs, claim, tally = JobRepository(session), attempt.claim, attempt.tally
-    code, message = error.code, error.message
+    code, message = error.code, error.explanation
     match error:
         case ObjectChanged():
             # Longer each time, for a store whose conditions never hold.
@@ -95,7 +95,7 @@ async def _wait(
     waits, waited = await jobs.waited(claim)
     if waited > policy.dependency_patience and attempt.target.deleted_at is None:
         await jobs.fail(
-            claim, attempt.tally, code=error.code, message=error.message, etag=attempt.etag
+            claim, attempt.tally, code=error.code, message=error.explanation, etag=attempt.etag
         )
         log.warning("job.failed", error_code=error.code)
         return
@@ -106,7 +106,7 @@ async def _wait(
         waiting_for=WaitingFor.DEPENDENCY,
         dependency=error.dependency,
         code=error.code,
-        message=error.message,
+        message=error.explanation,
         delay=delay,
     )
     if away and error.dependency is not Dependency.DATABASE:  # which has just answered
@@ -131,7 +131,7 @@ async def _remove_later(session: AsyncSession, attempt: Attempt, error: Pipeline
         waiting_for=WaitingFor.RETRY,
         dependency=None,
         code=error.code,
-        message=error.message,
+        message=error.explanation,
         delay=attempt.policy.dependency_delay(waits, None),
     )
     log.error("removal.failed", error_code=error.code)

@@ -8,6 +8,7 @@ import errno
 import os
 import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -51,10 +52,13 @@ def serve(connection: socket.socket, folder: Path) -> None:
         os.ftruncate(printed, 0)
         scratch = order.scratch / str(number)
         scratch.mkdir()
+        os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)  # what libraries leave goes with it
+        os.chdir(scratch)
         try:
             for reply in _replies(order, scratch):
                 connection.sendall(frame(encode_reply(reply)))
         finally:
+            os.chdir(folder)
             shutil.rmtree(scratch, ignore_errors=True)
 
 

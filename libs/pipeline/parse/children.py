@@ -1,4 +1,4 @@
-"""The parent's side of one child: orders out, replies in, its memory watched, killed if need be."""
+"""The parent's side of one child: orders out, replies in, its use watched, killed if need be."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,13 @@ from pathlib import Path
 import psutil
 import structlog
 
-from pipeline.errors import DocumentError, ParserCrashed, ParserOutOfMemory, ParserTimeout
+from pipeline.errors import (
+    DocumentError,
+    ParserCrashed,
+    ParserOutOfMemory,
+    ParserScratchFull,
+    ParserTimeout,
+)
 from pipeline.parse.limits import ParseLimits
 from pipeline.parse.nursery import Newborn, Nursery
 from pipeline.parse.protocol import (
@@ -23,10 +29,12 @@ from pipeline.parse.protocol import (
     encode_order,
     frame,
 )
+from pipeline.parse.scratch import bytes_in
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 0.1  # a child can grow by some 200 MB between two looks
+LOOK_SECONDS = 0.1  # a child can grow by some 200 MB between two looks; `confine` caps that
+SCRATCH_ENTRIES_MAX = 10_000  # a parser writes a handful of files
 ENDED_SECONDS = 5.0  # a killed process is gone in milliseconds
 # The kernel kills without saying why; that much memory is the likely reason.
 SUSPICIOUS_SHARE = 0.8
@@ -58,16 +66,18 @@ class Child:
     def has_grown(self) -> bool:
         return self._resident_bytes() > self._limits.memory_bytes * GROWN_SHARE
 
-    def order(self, path: Path, *, file_name: str, content_type: str | None) -> None:
-        """Sends one document to parse, and watches the child's memory until `rest`.
+    def order(
+        self, path: Path, *, file_name: str, content_type: str | None, limits: ParseLimits
+    ) -> None:
+        """Sends one document to parse, and watches what the child uses until `rest`.
 
         A child that is dying does not refuse: the reply then tells how it ended.
         """
         self.documents += 1
-        order = Order(path.absolute(), file_name, content_type, self._folder, self._limits)
+        order = Order(path.absolute(), file_name, content_type, self._folder, limits)
         with contextlib.suppress(RuntimeError):  # uvloop's word for a connection that just closed
             self._newborn.writer.write(frame(encode_order(order)))
-        self._watch = asyncio.create_task(self._watch_memory(), name="parser-memory")
+        self._watch = asyncio.create_task(self._watch_use(limits), name="parser-watch")
 
     async def reply(self) -> Reply:
         """The next one. Raises the DocumentError that says how the child ended instead."""
@@ -102,10 +112,14 @@ class Child:
         self._newborn.writer.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    async def _watch_memory(self) -> None:
+    async def _watch_use(self, limits: ParseLimits) -> None:
         while True:
-            if self._resident_bytes() > self._limits.memory_bytes:
+            if self._resident_bytes() > limits.memory_bytes:
                 self.kill(ParserOutOfMemory("the document needs more memory than it may have"))
+                return
+            written = bytes_in(self._folder, entries_max=SCRATCH_ENTRIES_MAX)
+            if written is None or written > limits.scratch_bytes:
+                self.kill(ParserScratchFull("the parser wrote more than a document may"))
                 return
             await asyncio.sleep(LOOK_SECONDS)
 

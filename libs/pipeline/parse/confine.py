@@ -12,24 +12,36 @@ import signal
 import struct
 import sys
 
-from pipeline.parse.limits import GIB, ParseLimits
+from pipeline.parse.limits import GIB, MIB, ParseLimits
 
 # Address space is not memory: thread stacks and allocator arenas reserve far more than they use.
-# Memory is watched from outside; this stops one huge allocation between two looks.
 ADDRESS_SPACE_SLACK = 1 * GIB
+# Memory is watched from outside; what can be written to is capped from within, so that between two
+# looks a child gets no further than this. What is written to is resident sooner or later.
+DATA_SLACK = 256 * MIB
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_SET_SECCOMP = 22
 _SECCOMP_MODE_FILTER = 2
-_ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | 1  # SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO with EPERM
-_LOAD, _JUMP_IF_EQUAL, _JUMP_IF_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
-# Per machine: the kernel's name of its system call table, and the calls to refuse:
-# socket, execve, execveat, ptrace, io_uring_setup (which can open sockets too).
+# SECCOMP_RET_ALLOW, and SECCOMP_RET_ERRNO with EPERM and with ENOSYS.
+_ALLOW, _REFUSE, _UNKNOWN = 0x7FFF0000, 0x00050000 | 1, 0x00050000 | 38
+_LOAD, _RETURN = 0x20, 0x06
+_IF_EQUAL, _IF_AT_LEAST, _IF_BITS = 0x15, 0x35, 0x45
+_AT_CALL, _AT_TABLE, _AT_FIRST_ARGUMENT = (
+    0,
+    4,
+    16,
+)  # its lower half: both machines are little-endian
+# Per machine: the kernel's name of its system call table, the calls to refuse (socket, execve,
+# execveat, ptrace, io_uring_setup, which can open sockets too, and fork and vfork where they are
+# known), clone and clone3.
 _CALLS = {
-    "x86_64": (0xC000003E, (41, 59, 322, 101, 425)),
-    "aarch64": (0xC00000B7, (198, 221, 281, 117, 425)),
+    "x86_64": (0xC000003E, (41, 59, 322, 101, 425, 57, 58), 56, 435),
+    "aarch64": (0xC00000B7, (198, 221, 281, 117, 425), 220, 435),
 }
+_CLONE_THREAD = 0x10000
+_STEP = struct.Struct("HBBI")
 _X32_CALLS = 0x40000000  # the same calls under other numbers
 
 
@@ -47,8 +59,10 @@ def limit_process(limits: ParseLimits) -> None:
     _lower(resource.RLIMIT_FSIZE, limits.scratch_bytes)
     if sys.platform == "linux":
         with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  read once, early
-            reserved = int(file.read().split()[0]) * resource.getpagesize()
+            pages = [int(count) for count in file.read().split()]
+        reserved, data = (pages[at] * resource.getpagesize() for at in (0, 5))
         _lower(resource.RLIMIT_AS, reserved + limits.memory_bytes + ADDRESS_SPACE_SLACK)
+        _lower(resource.RLIMIT_DATA, data + limits.memory_bytes + DATA_SLACK)
 
 
 def limit_cpu(seconds: int) -> None:
@@ -61,11 +75,13 @@ def limit_cpu(seconds: int) -> None:
 
 
 def refuse_network_and_programs() -> bool:
-    """Whether the kernel took the filter; irrevocable for this process."""
+    """Whether the kernel took the filter; irrevocable for this process.
+
+    New threads are allowed, new processes are not: a child is one process to watch and to kill.
+    """
     if sys.platform != "linux" or platform.machine() not in _CALLS:
         return False
-    table, calls = _CALLS[platform.machine()]
-    program = _filter(table, calls)
+    program = _filter(*_CALLS[platform.machine()])
     libc = ctypes.CDLL(None, use_errno=True)
     code = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code))
@@ -77,18 +93,30 @@ def refuse_network_and_programs() -> bool:
     return result == 0
 
 
-def _filter(table: int, calls: tuple[int, ...]) -> bytes:
-    """A program for the kernel: refuse another table's calls and those listed, allow the rest."""
-    refuse_at = 5 + len(calls)  # the instruction before it allows
-    steps = [
-        (_LOAD, 0, 0, 4),  # which table
-        (_JUMP_IF_EQUAL, 0, refuse_at - 2, table),
-        (_LOAD, 0, 0, 0),  # which call
-        (_JUMP_IF_AT_LEAST, refuse_at - 4, 0, _X32_CALLS),
+def _filter(table: int, calls: tuple[int, ...], clone: int, clone3: int) -> bytes:
+    """A program for the kernel: refuse another table's calls and those listed, allow the rest.
+
+    What `clone3` is asked for cannot be seen from here; told that there is none, the C library
+    takes `clone`.
+    """
+    # A step is (operation, operand, where to go if so, where to go if not); None is the next one.
+    steps: list[tuple[int, int, int | None, int | None]] = [
+        (_LOAD, _AT_TABLE, None, None),
+        (_IF_EQUAL, table, None, _REFUSE),
+        (_LOAD, _AT_CALL, None, None),
+        (_IF_AT_LEAST, _X32_CALLS, _REFUSE, None),
+        *((_IF_EQUAL, call, _REFUSE, None) for call in calls),
+        (_IF_EQUAL, clone3, _UNKNOWN, None),
+        (_IF_EQUAL, clone, None, _ALLOW),
+        (_LOAD, _AT_FIRST_ARGUMENT, None, None),
+        (_IF_BITS, _CLONE_THREAD, _ALLOW, _REFUSE),
     ]
-    steps += [(_JUMP_IF_EQUAL, refuse_at - (5 + at), 0, call) for at, call in enumerate(calls)]
-    steps += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _REFUSE)]
-    return b"".join(struct.pack("HBBI", *step) for step in steps)
+    ends = {end: len(steps) + at for at, end in enumerate((_ALLOW, _REFUSE, _UNKNOWN))}
+    program = b""
+    for at, (operation, operand, *ways) in enumerate(steps):
+        jumps = (0 if way is None else ends[way] - at - 1 for way in ways)
+        program += _STEP.pack(operation, *jumps, operand)
+    return program + b"".join(_STEP.pack(_RETURN, 0, 0, end) for end in ends)
 
 
 def _lower(what: int, value: int) -> None:

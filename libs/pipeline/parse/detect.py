@@ -17,10 +17,10 @@ from pipeline.errors import DocumentCorrupt, DocumentEncrypted, TooLarge, Unsupp
 from pipeline.parse.encodings import encoding_of_bytes
 from pipeline.parse.limits import ParseLimits
 from pipeline.parse.media_types import MediaType, named_type
+from pipeline.parse.package import check_package
 
 HEAD_BYTES = 64 * 1024
 PDF_MARK_WITHIN = 1024  # readers accept that much before the mark
-ENTRIES_MAX = 50_000  # of a package; a large workbook has hundreds
 
 _BINARY_MARKS = (
     (b"\x1f\x8b", "a gzip archive"),
@@ -66,7 +66,7 @@ _MAIL_HEADER = re.compile(
     r"|delivered-to|reply-to|x-[\w-]+):",
     re.I | re.M,
 )
-_CONTROLS = frozenset(map(chr, (*range(1, 9), 0x0B, *range(0x0E, 0x1B), *range(0x1C, 0x20))))
+_CONTROLS = frozenset(map(chr, (*range(1, 9), *range(0x0E, 0x1B), *range(0x1C, 0x20))))
 # Types without a mark of their own: the name is believed if the text does not speak against it. A
 # bare string is JSON too, so whether a file of that name is, its reader finds out.
 _CONFIRMED_BY: dict[MediaType, Callable[[str], object]] = {
@@ -109,13 +109,8 @@ def detect(
 def _package_type(path: Path, limits: ParseLimits) -> MediaType:
     try:
         with zipfile.ZipFile(path) as package:
-            entries = package.infolist()
-            if (
-                len(entries) > ENTRIES_MAX
-                or sum(e.file_size for e in entries) > limits.unpacked_bytes
-            ):
-                raise TooLarge(f"the file unpacks to more than {limits.unpacked_bytes} bytes")
-            names = {entry.filename for entry in entries}
+            check_package(path, package, limits)
+            names = set(package.namelist())
             if "[Content_Types].xml" in names:
                 for folder, media_type in _OFFICE_FOLDERS:
                     if any(name.startswith(folder) for name in names):
@@ -130,7 +125,7 @@ def _package_type(path: Path, limits: ParseLimits) -> MediaType:
         raise DocumentEncrypted("the file is protected by a password") from error
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, OSError, ValueError) as error:
         raise DocumentCorrupt("the file is a package that cannot be opened") from error
-    raise UnsupportedType("the file is an archive; upload what is in it")
+    raise UnsupportedType("the file is an archive, and its files are to be uploaded one by one")
 
 
 def _ole_type(path: Path, named: MediaType | None, limits: ParseLimits) -> MediaType:

@@ -4,6 +4,7 @@ A record is an item of the outermost array of objects, or else a branch of the o
 long record leaves in several blocks.
 """
 
+import sys
 from collections.abc import Iterator
 
 import ijson
@@ -25,13 +26,15 @@ def read_json(source: Source, _notes: Notes) -> Iterator[Draft]:
 
     Raises DocumentCorrupt for what is not JSON, after the blocks that were readable.
     """
+    # At an integer that Python will not convert, ijson's C code crashes now and then. Converted, it
+    # costs the square of its digits, which the limits of time see to.
+    sys.set_int_max_str_digits(0)
     file = Utf8Bytes(source.path)
     records = _Records()
     try:
         for event, value in ijson.basic_parse(file, multiple_values=True, buf_size=READ_CHARS):
             yield from records.take(event, value)
     except (ijson.JSONError, ValueError) as error:
-        # ValueError: an integer of more digits than Python converts.
         raise DocumentCorrupt("the file is not valid JSON") from error
     finally:
         file.close()

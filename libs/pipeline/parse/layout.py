@@ -12,6 +12,10 @@ from pipeline.parse.source import Draft
 # A block travels in one message and is held whole: a cell of megabytes leaves as several blocks.
 BLOCK_CHARS_MAX = 16 * 1024
 
+# A heading goes with every block below it, and some keys of JSON are documents themselves.
+HEADING_CHARS_MAX = 1_000
+HEADINGS_MAX = 50
+
 _LINE_END = re.compile(r"\r\n?")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character: no UTF-8 exists for it
 
@@ -33,9 +37,10 @@ def lay_out(drafts: Iterator[Draft], *, characters_max: int) -> Iterator[Block]:
             continue
         separator = clean(draft.separator) if end else ""
         position = draft.position
+        headings = tuple(h[:HEADING_CHARS_MAX] for h in draft.heading_path[-HEADINGS_MAX:])
         for part in _parts(text):
             end += len(separator)
-            yield Block(part, draft.kind, end, separator, draft.heading_path, position)
+            yield Block(part, draft.kind, end, separator, headings, position)
             end += len(part)
             separator = ""
             if draft.kind is BlockKind.PARAGRAPH and position.line is not None:

@@ -1,9 +1,12 @@
 """What one parse may use. Each limit ends in a typed error, never in a worker that is gone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
+# The slowest reader of a stream takes 5 MB a second of an idle processor; a busy one is shared.
+STREAMED_BYTES_PER_SECOND_MIN = 1 * MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +22,22 @@ class ParseLimits:
     silence_seconds: float = 120
     cpu_seconds: int = 1_800
     pages_max: int = 20_000
-    # 5 GB of text is some 5 million chunks: far above what a dataset is made for.
-    characters_max: int = 5_000_000_000
-    # Of any one file that a parser writes.
+    # A table's rows name their columns, so its text is up to some three times as long as its file:
+    # that of the largest file passes.
+    characters_max: int = 20_000_000_000
+    # Of all that a parser has written and not removed.
     scratch_bytes: int = 256 * MIB
     # Of a file whose parser must hold all of it; its tree in memory is several times as large.
     whole_file_bytes: int = 256 * MIB
     # Of what an Office file or an e-book unpacks to.
     unpacked_bytes: int = 1 * GIB
+
+    def for_file(self, size: int) -> Self:
+        """With the time that a file of so many bytes may take.
+
+        What no parser holds as a whole is streamed, and takes as long as it is.
+        """
+        more = max(size - self.whole_file_bytes, 0) // STREAMED_BYTES_PER_SECOND_MIN
+        return replace(
+            self, wall_seconds=self.wall_seconds + more, cpu_seconds=self.cpu_seconds + more
+        )

@@ -69,6 +69,7 @@ class Parsing:
         guest: Guest,
     ) -> None:
         self._lender = lender
+        self._limits = lender.limits
         self._guest = guest
         self._path = path
         self._file_name = file_name
@@ -88,7 +89,13 @@ class Parsing:
 
     async def __aenter__(self) -> Self:
         child = self._child = await self._lender.acquire(self._guest)
-        child.order(self._path, file_name=self._file_name, content_type=self._content_type)
+        self._limits = self._lender.limits.for_file(self._path.stat().st_size)
+        child.order(
+            self._path,
+            file_name=self._file_name,
+            content_type=self._content_type,
+            limits=self._limits,
+        )
         return self
 
     async def __aexit__(
@@ -123,7 +130,7 @@ class Parsing:
                     yield reply
 
     async def _reply(self, child: Child) -> "list[Block] | ParseSummary | Failure":
-        limits = self._lender.limits
+        limits = self._limits
         begun = time.monotonic()
         patience = min(limits.silence_seconds, limits.wall_seconds - self._waited_seconds)
         try:

@@ -8,10 +8,12 @@ import fcntl
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 PREFIX = "parsers-"
 LOCK_SUFFIX = ".lock"
+BLOCK_BYTES = 512  # the unit of st_blocks, whatever the file system's own is
 
 
 class ScratchFolder:
@@ -45,6 +47,22 @@ class ScratchFolder:
             _lock_of(self._path).unlink(missing_ok=True)
             os.close(self._lock)
             self._path = self._lock = None
+
+
+def bytes_in(folder: Path, *, entries_max: int) -> int | None:
+    """What the files below the folder take of the disk; None if there are too many to count."""
+    size, entries, pending = 0, 0, [folder]
+    while pending:
+        with suppress(FileNotFoundError), os.scandir(pending.pop()) as found:
+            for entry in found:
+                entries += 1
+                if entries > entries_max:
+                    return None
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(Path(entry.path))
+                with suppress(FileNotFoundError):  # whoever writes them also removes them
+                    size += entry.stat(follow_symlinks=False).st_blocks * BLOCK_BYTES
+    return size
 
 
 def _lock_of(folder: Path) -> Path:

@@ -17,6 +17,7 @@ from pipeline.errors import (
     DocumentEncrypted,
     ParserCrashed,
     ParserOutOfMemory,
+    ParserScratchFull,
     ParserTimeout,
     PipelineError,
     UnsupportedType,
@@ -193,6 +194,48 @@ async def test_a_document_that_needs_too_much_memory_is_stopped(
 
     _, summary = await read(pool, DEMO / "welcome.txt")
     assert summary.char_count > 0
+
+
+async def test_what_a_parser_writes_is_counted_as_a_whole(
+    open_pool: OpenPool, tmp_path: Path
+) -> None:
+    pool = await open_pool(scratch_bytes=4 * MIB)
+    path = written(tmp_path / "slow.json", SLOW_JSON)
+    [folder] = (tmp_path / "scratch").glob("parsers-*/child-*")
+
+    async def read_and_write() -> None:
+        async with pool.parse(path, file_name="slow.json", content_type=None) as parsing:
+            for number in range(3):  # none of them above the limit
+                (folder / f"{number}").write_bytes(os.urandom(2 * MIB))
+            async for _ in parsing:
+                pass
+
+    with pytest.raises(ParserScratchFull):
+        await read_and_write()
+
+    _, summary = await read(pool, DEMO / "welcome.txt")
+    assert summary.char_count > 0
+
+
+async def test_one_file_that_a_parser_writes_is_cut_off_by_the_kernel(
+    open_pool: OpenPool, tmp_path: Path
+) -> None:
+    pool = await open_pool(scratch_bytes=MIB)
+    path = tmp_path / "wide.html"  # its parser is given it as UTF-8, in a file
+    path.write_text(f"<html><body>{'<p>rye</p>' * 200_000}</body></html>", "utf-16")
+
+    with pytest.raises(ParserScratchFull):
+        await read(pool, path)
+
+
+async def test_a_streamed_file_has_time_in_proportion(open_pool: OpenPool, tmp_path: Path) -> None:
+    # Without what its bytes add, the file would have no time at all.
+    pool = await open_pool(wall_seconds=0.0, whole_file_bytes=0)
+    path = written(tmp_path / "long.txt", TEXT * 20)
+
+    _, summary = await read(pool, path)
+
+    assert summary.char_count == len(TEXT) * 20
 
 
 @pytest.mark.parametrize(
