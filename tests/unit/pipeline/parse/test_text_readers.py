@@ -145,9 +145,15 @@ def test_records_of_a_json_document_carry_their_path(parse: Parse) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "content", ['{"a": ', '{"a": 1]', "[" * 100_000, "[1, 2,, 3]", '{"a": ' + "9" * 5_000 + "}"]
-)
+def test_a_number_of_thousands_of_digits_is_read_as_it_stands(parse: Parse) -> None:
+    digits = "9" * 5_000
+
+    [block], _ = parse('{"a": ' + digits + "}", "a.json")
+
+    assert block.text == f"a: {digits}"
+
+
+@pytest.mark.parametrize("content", ['{"a": ', '{"a": 1]', "[" * 100_000, "[1, 2,, 3]"])
 def test_json_that_is_none_is_corrupt(parse: Parse, content: str) -> None:
     with pytest.raises(DocumentCorrupt):
         parse(content, "a.json")
