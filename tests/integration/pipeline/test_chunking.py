@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select, update
@@ -25,7 +26,7 @@ from pipeline.policy import Policy
 from pipeline.run import Runner
 from pipeline.stages import process
 from pipeline.store.objects import ObjectStore
-from pipeline.store.rows import Row, StoredRow, row_id
+from pipeline.store.rows import StoredRow, row_id
 from pipeline.store.vectors import VectorStore
 from pipeline.tools import Tools
 from stack.backends import Backends
@@ -85,10 +86,16 @@ class Indexed:
     home: Home
     name: str
 
-    async def index(self, *, minute: int = 0) -> AttemptRow:
-        change = self.home.change(self.name, etag=None, minute=minute)
-        [job_id] = (await apply(self.tools.sessions, change)).values()
+    async def index(self) -> AttemptRow:
+        return await self.run(await self.tell())
+
+    async def tell(self) -> UUID:
+        """The job that an event makes."""
+        [job_id] = (await apply(self.tools.sessions, self.home.change(self.name))).values()
         assert job_id is not None
+        return job_id
+
+    async def run(self, job_id: UUID) -> AttemptRow:
         keeper = LeaseKeeper(lambda: self.tools.sessions)  # never started: an attempt is short
         runner = Runner(
             sessions=self.tools.sessions,
@@ -165,41 +172,40 @@ async def test_passages_that_decide_where_semantic_chunks_end_are_counted_as_pai
 async def test_an_attempt_that_resumes_with_other_cuts_replaces_what_differs(
     put: Any, tools: Tools
 ) -> None:
-    dataset = await put("a.txt", PROSE, chunk_strategy="semantic", chunk_overlap=0)
-    await dataset.index()
-    expected = await dataset.rows()
-    # As if that attempt had died before its end, and had cut otherwise from the second chunk on.
-    share = await tools.batcher.embed("a test", ["anything"])
-    otherwise = [
-        written(expected[0], share.vectors[0], ordinal=1, text="Cut otherwise."),
-        written(expected[0], share.vectors[0], ordinal=len(expected), text="One too many."),
-    ]
-    await tools.vectors.write(tools.model.space, otherwise)
+    chosen = {"chunk_strategy": "semantic", "chunk_overlap": 0}
+    quiet, resumed = await put("a.txt", PROSE, **chosen), await put("a.txt", PROSE, **chosen)
+    await quiet.index()
+    expected, count = await quiet.rows(), len(await quiet.rows())
+    done = await document_of(tools.sessions, quiet.home)
+    # As if an attempt had died that had cut otherwise from the second chunk on.
+    job_id = await resumed.tell()
     async with tools.sessions.begin() as session:
         await session.execute(
             update(Document)
-            .where(Document.dataset_id == dataset.home.dataset_id)
+            .where(Document.dataset_id == resumed.home.dataset_id)
             .values(
-                live_generation=None,
-                building_etag=Document.live_etag,
-                building_fingerprint=Document.live_fingerprint,
+                generation=done.live_generation,
+                building_etag=done.live_etag,
+                building_fingerprint=done.live_fingerprint,
             )
         )
+    found = await document_of(tools.sessions, resumed.home)
+    vector = (await tools.batcher.embed("a test", ["anything"])).vectors[0]
+    first = expected[0]
+    rows = [
+        a_row(0, text=first.text, content_hash=first.content_hash, char_start=first.char_start),
+        a_row(1, text="Cut otherwise."),
+        a_row(count, text="One too many."),
+    ]
+    owner: dict[str, Any] = {
+        "dataset": str(found.dataset_id),
+        "document": str(found.id),
+        "dense": vector,
+    }
+    await tools.vectors.write(tools.model.space, [replace(row, **owner) for row in rows])
 
-    attempt = await dataset.index(minute=1)
+    attempt = await resumed.run(job_id)
 
     assert attempt.outcome == Outcome.COMPLETED
-    assert [row.text for row in await dataset.rows()] == [row.text for row in expected]
-    assert (attempt.chunks_embedded, attempt.chunks_reused) == (1, len(expected) - 1)
-
-
-def written(row: StoredRow, vector: list[float], *, ordinal: int, text: str) -> Row:
-    return a_row(
-        ordinal,
-        text=text,
-        tenant=row.tenant,
-        dataset=row.dataset,
-        document=row.document,
-        generation=row.generation,
-        dense=vector,
-    )
+    assert (attempt.chunks_embedded, attempt.chunks_reused) == (count - 1, 1)
+    assert [row.text for row in await resumed.rows()] == [row.text for row in expected]
