@@ -206,7 +206,7 @@ async def test_what_a_parser_writes_is_counted_as_a_whole(
     async def read_and_write() -> None:
         async with pool.parse(path, file_name="slow.json", content_type=None) as parsing:
             for number in range(3):  # none of them above the limit
-                (folder / f"{number}").write_bytes(os.urandom(2 * MIB))
+                (folder / f"left-{number}").write_bytes(os.urandom(2 * MIB))
             async for _ in parsing:
                 pass
 
