@@ -1,4 +1,4 @@
-"""A short round of the fuzz bench, its seed fixed: damage never ends in silence or without a type."""
+"""A short round of the fuzz bench, its seed fixed: damage ends neither in silence nor untyped."""
 
 from pathlib import Path
 
