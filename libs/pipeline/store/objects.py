@@ -8,11 +8,11 @@ for a wrong bucket, key or permission.
 import asyncio
 import unicodedata
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 from urllib.parse import quote
 
 from aiobotocore.config import AioConfig
@@ -36,7 +36,9 @@ READ_SECONDS = 60  # between two reads, not for a whole body
 ATTEMPTS = 3  # in the library; longer outages are waited out in Postgres
 CONNECTIONS = 64  # more than a worker's threads and their parts
 DELETES_AT_ONCE = 8
-PUT_BYTES_MAX = 5_000_000_000  # a single PUT ends below 5 GiB in R2
+# Larger files go in parts, of one size as R2 demands: what fails is sent again by the part, and no
+# gigabytes are read for one signature. 10,000 parts at most, which is 300 GB.
+PART_BYTES = 32 * 1024 * 1024
 EXPIRY_MAX = timedelta(days=7)  # of a presigned URL, by the signature's definition
 
 
@@ -209,9 +211,10 @@ class ObjectStore:
     ) -> None:
         """Store a file in the derived bucket, replacing what was there."""
         size = source.stat().st_size
-        if size > PUT_BYTES_MAX:
-            raise TooLarge(f"what was derived is larger than {PUT_BYTES_MAX} bytes")
         with source.open("rb") as body, translated("upload"):
+            if size > PART_BYTES:
+                await self._put_parts(key, body, content_type)
+                return
             await self._client.put_object(
                 Bucket=self._derived,
                 Key=key,
@@ -219,6 +222,23 @@ class ObjectStore:
                 ContentLength=size,
                 ContentType=content_type,
             )
+
+    async def _put_parts(self, key: str, body: BinaryIO, content_type: str) -> None:
+        where = {"Bucket": self._derived, "Key": key}
+        begun = await self._client.create_multipart_upload(**where, ContentType=content_type)
+        upload = {**where, "UploadId": begun["UploadId"]}
+        try:
+            parts: list[dict[str, object]] = []
+            while part := await asyncio.to_thread(body.read, PART_BYTES):
+                number = len(parts) + 1
+                sent = await self._client.upload_part(**upload, PartNumber=number, Body=part)
+                parts.append({"PartNumber": number, "ETag": sent["ETag"]})
+            await self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+        except BaseException:
+            # Best effort: the store itself drops unfinished uploads, R2 after a week.
+            with suppress(ClientError, OSError):
+                await self._client.abort_multipart_upload(**upload)
+            raise
 
     async def get_derived(self, key: str, *, to: Path) -> bool:
         """Fetch a file from the derived bucket; False, and no file, if it is not there."""

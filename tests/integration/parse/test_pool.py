@@ -228,16 +228,6 @@ async def test_one_file_that_a_parser_writes_is_cut_off_by_the_kernel(
         await read(pool, path)
 
 
-async def test_a_streamed_file_has_time_in_proportion(open_pool: OpenPool, tmp_path: Path) -> None:
-    # Without what its bytes add, the file would have no time at all.
-    pool = await open_pool(wall_seconds=0.0, whole_file_bytes=0)
-    path = written(tmp_path / "long.txt", TEXT * 20)
-
-    _, summary = await read(pool, path)
-
-    assert summary.char_count == len(TEXT) * 20
-
-
 @pytest.mark.parametrize(
     "limits",
     [{"silence_seconds": 0.2}, {"wall_seconds": 0.2}, {"cpu_seconds": 1}],

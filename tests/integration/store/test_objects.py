@@ -1,5 +1,6 @@
 """The object store against a real S3 server that checks signatures."""
 
+import filecmp
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ import pytest
 from pipeline.errors import DependencyError, ObjectChanged, TooLarge
 from pipeline.settings import ObjectStoreSettings
 from pipeline.store.object_errors import ObjectStoreMisconfigured
-from pipeline.store.objects import ObjectStore, ObjectVersion
+from pipeline.store.objects import PART_BYTES, ObjectStore, ObjectVersion
 from stack.ports import LOOPBACK
 from support.broken_http import answering
 
@@ -275,6 +276,18 @@ async def test_what_is_derived_goes_there_and_back(objects: ObjectStore, tmp_pat
     assert (tmp_path / "copy").read_bytes() == source.read_bytes()
     assert not missing
     assert not (tmp_path / "none").exists()
+
+
+async def test_what_is_derived_and_large_goes_in_parts(
+    objects: ObjectStore, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(bytes(range(256)) * (PART_BYTES // 256) + b"the rest")
+
+    await objects.put_derived("doc/1/text", source)
+    await objects.get_derived("doc/1/text", to=tmp_path / "copy")
+
+    assert filecmp.cmp(source, tmp_path / "copy", shallow=False)
 
 
 async def test_derived_files_go_with_their_prefix(objects: ObjectStore, tmp_path: Path) -> None:
