@@ -222,7 +222,8 @@ async def test_a_permanent_error_fails_the_job_at_once(
 
     job = await job_of(sessions, job_id)
     assert (job.status, job.tries, job.lease_until) == (Status.FAILED, 1, None)
-    assert (job.error_code, job.error) == ("document_encrypted", "It has a password.")
+    assert job.error_code == "document_encrypted"
+    assert job.error == "It has a password. Remove the password and upload the file again."
     assert job.finished_at is not None
     [attempt] = await attempts_of(sessions, job_id)
     assert (attempt.outcome, attempt.error_code) == (Outcome.FAILED, "document_encrypted")
