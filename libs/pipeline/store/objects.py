@@ -20,7 +20,7 @@ from aiobotocore.session import get_session
 from botocore.exceptions import ClientError
 from botocore.handlers import add_expect_header
 
-from pipeline.errors import ObjectChanged, TooLarge
+from pipeline.errors import DependencyError, ObjectChanged, TooLarge
 from pipeline.settings import ObjectStoreSettings
 from pipeline.store.object_errors import (
     is_not_found,
@@ -235,8 +235,9 @@ class ObjectStore:
                 parts.append({"PartNumber": number, "ETag": sent["ETag"]})
             await self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
         except BaseException:
-            # Best effort: the store itself drops unfinished uploads, R2 after a week.
-            with suppress(ClientError, OSError):
+            # Best effort: the store itself drops unfinished uploads, R2 after a week. Whatever
+            # fails here must not take the place of what ended the upload, a cancellation perhaps.
+            with suppress(DependencyError), translated("upload"):
                 await self._client.abort_multipart_upload(**upload)
             raise
 
