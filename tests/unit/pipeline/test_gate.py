@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
+from pipeline import gate as gate_module
 from pipeline.gate import Gate
 
 # Passes of the loop after which a task has got as far as it gets without being let on.
@@ -208,3 +209,20 @@ async def test_who_waits_too_long_to_be_alone_goes_in_beside_the_others() -> Non
             assert held_back
             assert long.inside
             assert lapsed.inside
+
+
+async def test_who_lapsed_for_the_first_time_waits_less_for_the_others_than_who_lapsed_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gate_module, "PATIENCE_AT_FIRST_SECONDS", SHORT_SECONDS)
+    first, again = Gate(), Gate()
+    neighbours = [Visitor(first.way_of(0)), Visitor(again.way_of(0))]
+    await settle()
+
+    once, twice = Visitor(first.way_of(1)), Visitor(again.way_of(2))
+    async with asyncio.timeout(SOON_SECONDS):
+        await once.came_in.wait()
+
+    assert not twice.inside  # its neighbour is still there, and its patience is longer
+    for visitor in (*neighbours, once, twice):
+        await visitor.leave()
