@@ -115,7 +115,8 @@ class User:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while (document := await self._document(file)) is None or document["etag"] != etag:
             if time.monotonic() > deadline:
-                raise GaveUp(f"{file.name} is not listed")
+                seen = document and (document["status"], document["etag"])
+                raise GaveUp(f"{file.name} is not listed with {etag}, but as {seen}")
             await self.call(
                 "POST",
                 f"/datasets/{self.dataset(file)}/uploads/complete",

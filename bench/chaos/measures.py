@@ -7,6 +7,7 @@ from pathlib import Path
 from embeddings_server.ledger import text_hash
 from pipeline.embed.client import CANARY
 
+from .outages import Outages
 from .snapshot import Observer
 
 ATTEMPTS = """
@@ -44,17 +45,21 @@ def embedded(ledger: Path, since: int) -> Embedded:
 class Takeover:
     """An attempt whose worker was killed, and the next attempt at its job.
 
-    `noticed`: seconds until the job was back in the queue; `seconds`: until another attempt began,
-    which may have waited for a dependency that was down, or for the other workers, dead as well.
+    `noticed`: seconds until the job was back in the queue; `seconds`: until another attempt began;
+    `unexcused`: the same but for the time in which a dependency was known to be down, for then no
+    job that needs it may begin.
     """
 
     noticed: float
     seconds: float
+    unexcused: float
     object_key: str
     job_id: str
 
 
-async def takeovers(observer: Observer, deaths: dict[int, float], host: str) -> list[Takeover]:
+async def takeovers(
+    observer: Observer, deaths: dict[int, float], host: str, outages: Outages
+) -> list[Takeover]:
     """Longest first. A job that was ended meanwhile by a client's command has none."""
     rows = await observer.query(ATTEMPTS)
     following = {(row["job_id"], row["number"]): row for row in rows}
@@ -70,7 +75,10 @@ async def takeovers(observer: Observer, deaths: dict[int, float], host: str) -> 
         if later is not None:
             noticed = (row["finished"] or later["started"]) - died
             seconds = later["started"] - died
-            found.append(Takeover(noticed, seconds, row["object_key"], str(row["job_id"])))
+            unexcused = seconds - outages.seconds_within(died, later["started"])
+            found.append(
+                Takeover(noticed, seconds, unexcused, row["object_key"], str(row["job_id"]))
+            )
     return sorted(found, key=lambda takeover: -takeover.seconds)
 
 

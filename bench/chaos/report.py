@@ -81,10 +81,12 @@ class Report:
             longest = self.takeovers[0]
             middle = self.takeovers[len(self.takeovers) // 2]
             noticed = max(each.noticed for each in self.takeovers)
+            unexcused = max(each.unexcused for each in self.takeovers)
             yield (
                 f"takeover    {len(self.takeovers)} jobs of killed workers; queued again after "
                 f"{noticed:.1f} s at most, at work again after {middle.seconds:.1f} s (median), "
-                f"{longest.seconds:.1f} s (longest, {longest.object_key})"
+                f"{longest.seconds:.1f} s (longest, {longest.object_key}), "
+                f"{unexcused:.1f} s at most while every dependency was up"
             )
         for title, entries in (
             ("lost", found.lost), ("doubled", found.doubled), ("changed", found.changed),

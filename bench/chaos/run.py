@@ -21,6 +21,7 @@ from .corpus import Corpus
 from .differences import Differences, compare
 from .faults import Arena, impossible
 from .milvus_proxy import MilvusProxy
+from .outages import Outages
 from .report import Report
 from .servers import Switches
 from .snapshot import Observer, Snapshot, milvus_client
@@ -102,7 +103,15 @@ async def _run(
             machine.backends, stage.system, stage.proxy, stage.switches, machine.clock_library
         )
         since = machine.ledger.stat().st_size
-        await _under_faults(stage, arena, planned, report, tell)
+        outages = Outages()
+        watch = asyncio.create_task(outages.watch(stage.observer))
+        try:
+            await _under_faults(stage, arena, planned, report, tell)
+        finally:
+            watch.cancel()
+        report.takeovers = await measures.takeovers(
+            stage.observer, stage.system.deaths, stage.system.host, outages
+        )
         report.embedded_in_chaos = measures.embedded(machine.ledger, since)
         await _judge(stage, arena, report, _compared(stage.observer, quiet))
 
@@ -166,7 +175,6 @@ async def _judge(
     report.missed = [f"{fault.kind} at {fault.at:.0f} s: {why}" for fault, why in arena.missed]
     report.ended_by_themselves = arena.ended_by_themselves
     report.acknowledged, report.retries = stage.user.acknowledged, stage.user.retries
-    report.takeovers = await measures.takeovers(observer, stage.system.deaths, stage.system.host)
     report.endings = await measures.endings(observer)
     [counts] = await observer.query(
         "select (select count(*) from jobs) as jobs, "
