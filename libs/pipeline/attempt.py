@@ -28,6 +28,8 @@ class Attempt:
     # Set unless it goes first itself.
     precedence: Precedence | None = None
     etag: str | None = None  # the object version that it looked at
+    file_bytes: int = 0  # the size of that version
+    rows_stored: int = 0  # new ones; those that it found are no progress
     # What has done what it should, and when it did so last, on the monotonic clock.
     _answered: dict[Dependency, float] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
@@ -58,10 +60,17 @@ class Attempt:
             raise Interrupted("The worker is stopping.")
         if self.lease.paused.is_set():
             raise Interrupted("The dataset is paused.")
-        elapsed = time.monotonic() - self.began
-        progressed = self.tally.chunks_embedded + self.tally.chunks_reused > 0
-        if progressed and elapsed > self.policy.soft_limit.total_seconds():
+        elapsed = timedelta(seconds=time.monotonic() - self.began)
+        if self.rows_stored and elapsed > self.policy.soft_limit_of(self.file_bytes):
             raise Interrupted("The soft time limit of an attempt passed.")
+
+    async def overdue(self) -> None:
+        """Return once the hard limit has passed, which grows when the file's size gets known."""
+        while True:
+            end = self.began + self.policy.hard_limit_of(self.file_bytes).total_seconds()
+            if (left := end - time.monotonic()) <= 0:
+                return
+            await asyncio.sleep(left)
 
     async def step(self) -> None:
         """Begin the next step: let those pass who go first, then `check`."""

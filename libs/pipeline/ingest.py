@@ -181,6 +181,7 @@ class Ingestion:
         rows = await asyncio.to_thread(self._rows, chunks, hashes, vectors)
         with self._attempt.stage("store"):
             await self._write(rows)
+        self._attempt.rows_stored += len(rows)
         self._attempt.answered(Dependency.VECTOR_STORE)
 
     async def _write(self, rows: Sequence[Row]) -> None:

@@ -14,8 +14,12 @@ class Policy:
         timedelta(seconds=120),
         timedelta(seconds=240),
     )
+    # Of an attempt at a small file; a large one is given more, below.
     soft_limit: timedelta = timedelta(minutes=50)  # an attempt with progress is released then
     hard_limit: timedelta = timedelta(hours=1)
+    # Bytes a second at which any format is read, and rows of an earlier attempt are passed over, on
+    # a busy machine: a third of what `bench/huge.py` measured for the slowest format.
+    reading_rate: int = 500_000
     shutdown_grace: timedelta = timedelta(seconds=20)  # what a stopping worker gives its attempts
     dependency_patience: timedelta = timedelta(hours=24)
     dependency_delay_first: timedelta = timedelta(seconds=2)
@@ -30,6 +34,16 @@ class Policy:
     @property
     def tries_max(self) -> int:
         return 1 + len(self.retry_delays)
+
+    def soft_limit_of(self, file_bytes: int) -> timedelta:
+        """So late that an attempt gets past what the one before it has stored."""
+        return self.soft_limit + self._reading_time(file_bytes)
+
+    def hard_limit_of(self, file_bytes: int) -> timedelta:
+        return self.hard_limit + self._reading_time(file_bytes)
+
+    def _reading_time(self, file_bytes: int) -> timedelta:
+        return timedelta(seconds=file_bytes / self.reading_rate)
 
     def dependency_delay(self, waits: int, asked: timedelta | None) -> timedelta:
         """Doubling with jitter, so that a thousand jobs do not come back at one moment.

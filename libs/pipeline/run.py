@@ -132,18 +132,17 @@ class Runner:
     async def _supervise(self, attempt: Attempt) -> PipelineError | None:
         """Run the stages until they end, the lease is lost, or the hard limit passes."""
         work = asyncio.ensure_future(self.process(attempt))
+        overdue = asyncio.ensure_future(attempt.overdue())
         watches = [
+            overdue,
             asyncio.ensure_future(attempt.lease.lost.wait()),
             asyncio.ensure_future(self._asked_to_end(self.stopping)),
             asyncio.ensure_future(self._asked_to_end(attempt.lease.paused)),
         ]
         try:
-            await asyncio.wait(
-                [work, *watches],
-                timeout=self.policy.hard_limit.total_seconds(),
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            timed_out = not work.done() and not any(watch.done() for watch in watches)
+            await asyncio.wait([work, *watches], return_when=asyncio.FIRST_COMPLETED)
+            # Who has another reason to end is not late.
+            timed_out = not work.done() and [each for each in watches if each.done()] == [overdue]
             if not work.done():
                 work.cancel()
                 await asyncio.wait([work])

@@ -40,7 +40,8 @@ async def process(tools: Tools, attempt: Attempt) -> None:
     await attempt.step()
     with attempt.stage("fetch"):
         version = await _look(tools, attempt)
-    attempt.etag = version.etag if version is not None else None
+    if version is not None:
+        attempt.etag, attempt.file_bytes = version.etag, version.size
     attempt.answered(Dependency.OBJECT_STORE)
     if version is None:
         await _remove(tools, attempt)

@@ -8,6 +8,7 @@ behind a long one while another worker is idle. Scale by replicas, or by `--proc
 """
 
 import asyncio
+from datetime import timedelta
 
 import dramatiq
 import uvloop
@@ -23,7 +24,7 @@ from worker.middleware.recycle import Recycle
 from worker.settings import WorkerSettings
 
 # Dramatiq's own limit is only an alarm above ours: it cannot stop what does not await.
-ALARM_MILLISECONDS = 5 * 60 * 1000
+ALARM_AFTER = timedelta(minutes=5)
 
 # Dramatiq makes the loop of the actors by the policy, and takes none as an argument.
 asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
@@ -31,6 +32,7 @@ asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 settings = read_settings(WorkerSettings)
 configure_logs(level=settings.log_level, json=settings.log_json, service="worker")
 
+longest_attempt = settings.policy().hard_limit_of(settings.file_bytes_max)
 broker = create_broker(
     settings.redis_url.get_secret_value(),
     namespace=settings.redis_namespace,
@@ -38,7 +40,7 @@ broker = create_broker(
         AsyncIO(),  # first: the loop that everything below runs on
         Boot(settings),
         CurrentMessage(),
-        TimeLimit(time_limit=int(settings.hard_limit.total_seconds() * 1000) + ALARM_MILLISECONDS),
+        TimeLimit(time_limit=int((longest_attempt + ALARM_AFTER).total_seconds() * 1000)),
         # Without this middleware an actor's exception would be acknowledged as if all were well.
         Retries(max_retries=0),
         Metrics(host=settings.metrics_host, port=settings.metrics_port),

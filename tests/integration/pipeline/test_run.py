@@ -652,6 +652,21 @@ async def test_the_hard_limit_ends_an_attempt_and_charges_it(
     assert (after_two.status, after_two.tries) == (Status.FAILED, 2)
 
 
+async def test_a_large_file_may_take_longer_than_a_small_one(
+    sessions: Sessions, job_id: UUID, make_runner: MakeRunner
+) -> None:
+    policy = Policy(hard_limit=timedelta(milliseconds=100), reading_rate=1000)
+
+    async def large(attempt: Attempt) -> None:
+        attempt.file_bytes = 60_000  # a minute's work at that rate
+        await asyncio.sleep(0.3)
+        await completing(sessions)(attempt)
+
+    await soon(make_runner(large, policy=policy).run(job_id))
+
+    assert (await job_of(sessions, job_id)).status == Status.COMPLETED
+
+
 async def test_a_stopping_worker_gives_its_job_back_after_the_grace(
     sessions: Sessions, job_id: UUID, make_runner: MakeRunner
 ) -> None:
@@ -705,8 +720,9 @@ async def test_past_the_soft_limit_an_attempt_with_progress_is_released_at_its_n
     sessions: Sessions, job_id: UUID, make_runner: MakeRunner
 ) -> None:
     async def slow(attempt: Attempt) -> None:
-        attempt.check()  # no progress yet: the limit does not count
-        attempt.tally.chunks_embedded = 1
+        attempt.tally.chunks_reused = 1  # found, which is no progress: the limit does not count
+        attempt.check()
+        attempt.tally.chunks_embedded = attempt.rows_stored = 1
         attempt.check()
 
     await make_runner(slow, policy=Policy(soft_limit=NO_DELAY)).run(job_id)
