@@ -28,8 +28,8 @@ clean: ## Stop the local stack and remove its data, logs and secrets
 demo: install-local ## Upload the sample files (or FILES='a.pdf'), watch them, search (QUERY='...')
 	@$(PY) -m stack demo --files "$$FILES" $${QUERY:+"$$QUERY"}
 
-test: install-dev ## Run all tests, two files at once, on servers of their own (ARGS='-k name' for some)
-	@$(PY) -m pytest $(if $(ARGS),$(ARGS),--numprocesses 2 --dist loadfile)
+test: install-dev ## Run all tests, two at once, on servers of their own (ARGS='-k name' for some)
+	@$(PY) -m pytest $(if $(ARGS),$(ARGS),--numprocesses 2 --dist loadgroup)
 
 check: lint types arrows test ## What CI runs
 

@@ -5,6 +5,7 @@ Isolation: a new database per test, a flushed Valkey, a bucket and a collection 
 """
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -14,6 +15,20 @@ from stack.backends import Backends
 from stack.ports import LOOPBACK
 from support.buckets import store_client
 from support.databases import create_template, fresh_database
+
+TESTS = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs in one process when two share the tests.
+
+    Tests of the whole product each start several processes of their own: one after another, beside
+    the tests of parts, they have the time that they expect. A file's tests share what it started.
+    """
+    for item in items:
+        folder = item.path.relative_to(TESTS)
+        group = "e2e" if folder.parts[0] == "e2e" else str(folder)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

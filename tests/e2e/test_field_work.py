@@ -237,12 +237,16 @@ async def test_slow_work_that_is_healthy_goes_on_and_work_that_hangs_is_taken_ov
         at_work = [job for job in jobs if job["status"] == "processing"]
         return jobs if len(at_work) == len(texts) else []
 
-    jobs = await client.until(all_at_work)
+    await client.until(all_at_work)
     pids = {str(process.pid) for process in product.processes(second)}
-    hung = [
-        job for job in jobs if (await attempts_at(client, job))[-1]["worker"].split(":")[-1] in pids
-    ]
     product.freeze(second)
+    jobs = await client.jobs(dataset)  # what it ended before it stood still is done
+    hung = [
+        job
+        for job in jobs
+        if job["status"] == "processing"
+        and (await attempts_at(client, job))[-1]["worker"].split(":")[-1] in pids
+    ]
     try:
         await client.until(lambda: lapsed(client, hung), seconds=TAKEN_UP_SECONDS)
         await embedder.switch()

@@ -277,16 +277,15 @@ class DatasetRepository:
         counts = {dataset_id: DatasetCounts() for dataset_id in ids}
         if not ids:
             return counts
-        for row in await self._session.execute(_document_totals(ids)):
+        absent: dict[UUID, int] = {}  # never live, and without a job of those below
+        for row in await self._session.execute(_totals(ids)):
             found = counts[row.dataset_id]
             found.documents, found.searchable = row.documents, row.searchable
             found.chunks, found.awaited = int(row.chunks), row.awaited
-        never_live = {
-            dataset_id: found.documents - found.searchable for dataset_id, found in counts.items()
-        }
-        for row in await self._session.execute(_job_totals(ids)):
-            found = counts[row.dataset_id]
-            never_live[row.dataset_id] -= row.jobs - row.searchable
+            never_live = absent.setdefault(row.dataset_id, row.documents - row.searchable)
+            if row.status is None:
+                continue
+            absent[row.dataset_id] = never_live - (row.jobs - row.jobs_searchable)
             match row.status:
                 case Status.FAILED:
                     found.failed = row.jobs
@@ -296,13 +295,23 @@ class DatasetRepository:
                     found.unfinished += row.jobs
                     found.unfinished_progress += int(row.progress)
         for dataset_id, found in counts.items():
+            never_live = max(absent.get(dataset_id, 0), 0)
             # A hint may be open although the document is known otherwise: an overwrite.
-            found.awaited = min(found.awaited, max(never_live[dataset_id], 0))
-            found.absent = max(never_live[dataset_id], 0) - found.awaited
+            found.awaited = min(found.awaited, never_live)
+            found.absent = never_live - found.awaited
             found.completed = found.documents - (
                 found.awaited + found.absent + found.unfinished + found.failed + found.cancelled
             )
         return counts
+
+
+def _totals(ids: list[UUID]) -> Any:
+    """Both in one statement: what moves from the one to the other between two is in neither."""
+    documents, jobs = _document_totals(ids).subquery(), _job_totals(ids).subquery()
+    columns = (jobs.c.status, jobs.c.jobs, jobs.c.jobs_searchable, jobs.c.progress)
+    return select(documents, *columns).outerjoin_from(
+        documents, jobs, jobs.c.dataset_id == documents.c.dataset_id
+    )
 
 
 def _document_totals(ids: list[UUID]) -> Any:
@@ -344,7 +353,7 @@ def _job_totals(ids: list[UUID]) -> Any:
             Job.dataset_id,
             Job.status,
             func.count().label("jobs"),
-            func.count(Document.live_generation).label("searchable"),
+            func.count(Document.live_generation).label("jobs_searchable"),
             func.sum(Job.progress).label("progress"),
         )
         .join(Document, Document.id == Job.document_id)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.chunk import ChunkSettings, chunker_for
+from pipeline.chunk.cutting import longest_of
 from pipeline.chunk.registry import STRATEGIES
 from pipeline.chunk.settings import sizes_of
 from pipeline.document import Block, BlockKind, Chunk
@@ -64,8 +65,14 @@ def test_everything_is_in_some_chunk_and_no_cut_parts_what_reads_as_one_characte
     boundaries = {0, *(match.end() for match in regex.finditer(r"\X", text))}
     # Where blocks meet a mark may join what is before, and blanks around a chunk are not kept.
     boundaries |= {block.char_start for block in blocks} | {block.char_end for block in blocks}
+    chosen = small(strategy)
+    length = count_tokens if strategy == "token" else len
+    # A character longer than what a chunk has of its own is parted like anything else.
+    for match in regex.finditer(r"\X", text):
+        if length(match.group()) >= longest_of(chosen.size, chosen.overlap):
+            boundaries |= set(range(*match.span()))
 
-    chunks = chunks_of(blocks, small(strategy))
+    chunks = chunks_of(blocks, chosen)
 
     covered = {at for chunk in chunks for at in range(chunk.char_start, chunk.char_end)}
     assert all(text[at].isspace() for at in range(len(text)) if at not in covered)
