@@ -16,7 +16,7 @@ from stack.backends import Backends
 from stack.ports import free_ports
 
 from . import measures, plan
-from .client import User
+from .client import LISTED_SECONDS, User
 from .corpus import Corpus
 from .differences import Differences, compare
 from .faults import Arena, impossible
@@ -131,7 +131,7 @@ async def _under_faults(
     watch = asyncio.create_task(arena.watch())
     try:
         try:
-            await asyncio.wait_for(playing, SETTLE_SECONDS)
+            await asyncio.wait_for(playing, LISTED_SECONDS)
         except* Exception as group:
             report.stuck += [f"the user: {error!r}" for error in group.exceptions]
         await _settled(stage.observer, report, tell)
