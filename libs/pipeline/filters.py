@@ -61,6 +61,8 @@ FIELDS: Mapping[str, Field] = {
     "heading": Field("heading_path", NAME_OPERATORS, is_list=True),
     "page": Field("page", NUMBER_OPERATORS, is_number=True),
     "line": Field("line", NUMBER_OPERATORS, is_number=True),
+    "attachment": Field('metadata["attachment"]', TEXT_OPERATORS),
+    "path": Field('metadata["path"]', TEXT_OPERATORS),
 }
 
 

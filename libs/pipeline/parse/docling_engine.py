@@ -57,6 +57,23 @@ def convert(source: Source, *, pages: tuple[int, int] | None = None) -> Tree:
     return _converted(path, pages)
 
 
+def attachments(
+    source: Source, *, entries_max: int, bytes_max: int
+) -> list[docling_rs.EmailAttachment]:
+    """Those of a mail, their names reduced to safe ones; what is over a limit has no data.
+
+    Raises DocumentCorrupt.
+    """
+    wide = encoding_of(source.path).startswith(_WIDE)
+    content = Utf8Bytes(source.path).read() if wide else source.path.read_bytes()
+    try:
+        return docling_rs.email_attachments(
+            content, max_entries=entries_max, max_entry_size=bytes_max, max_total_size=bytes_max
+        )
+    except (docling_rs.ConversionError, ValueError, OSError) as error:
+        raise DocumentCorrupt("the attachments of the mail cannot be read") from error
+
+
 def _converted(path: Path, pages: tuple[int, int] | None) -> Tree:
     try:
         result = _converter().convert(path, page_range=pages)

@@ -3,6 +3,7 @@
 from pipeline.parse.delimited import read_delimited
 from pipeline.parse.json_document import read_json
 from pipeline.parse.json_lines import read_json_lines
+from pipeline.parse.mail import read_mail
 from pipeline.parse.markdown import read_markdown
 from pipeline.parse.media_types import MediaType
 from pipeline.parse.office import read_office
@@ -20,7 +21,7 @@ READERS: dict[MediaType, Reader] = {
     MediaType.JSONL: read_json_lines,
     MediaType.HTML: read_office,
     MediaType.XML: read_office,
-    MediaType.EMAIL: read_office,
+    MediaType.EMAIL: read_mail,
     MediaType.RTF: read_office,
     MediaType.PDF: read_pdf,
     MediaType.DOCX: read_office,
@@ -29,7 +30,7 @@ READERS: dict[MediaType, Reader] = {
     MediaType.DOC: read_office,
     MediaType.PPT: read_office,
     MediaType.XLS: read_office,
-    MediaType.OUTLOOK: read_office,
+    MediaType.OUTLOOK: read_mail,
     MediaType.ODT: read_office,
     MediaType.ODS: read_office,
     MediaType.ODP: read_office,
