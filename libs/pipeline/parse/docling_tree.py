@@ -76,8 +76,10 @@ class TreeWalk:
 
     def _own_drafts(self, item: Tree, label: str, depth: int) -> Iterator[Draft]:
         if "data" in item:
-            self._kind = BlockKind.ROW
-            yield from table_drafts(item["data"], self._path(), self._position)
+            self._kind = BlockKind.TABLE
+            self._pass_over_cells(item["data"])
+            is_sheet = self._geometry.points_per_unit is None
+            yield from table_drafts(item["data"], self._path(), self._position, is_sheet=is_sheet)
             return
         text = str(item.get("text") or "")
         if not text.strip():
@@ -94,6 +96,30 @@ class TreeWalk:
         separator = "\n" if kind is self._kind is BlockKind.LIST_ITEM else "\n\n"
         self._kind = kind
         yield Draft(text, kind, separator, self._path(), self._position)
+
+    def _pass_over_cells(self, data: Tree) -> None:
+        """What cells of several paragraphs say stands in the tree once more, unless it does not."""
+        for cell in data.get("table_cells", ()):
+            if "ref" not in cell:
+                continue
+            said = " ".join(str(cell["text"]).split())
+            inside = self._resolve(cell["ref"])
+            texts = (" ".join(str(item.get("text") or "").split()) for item in self._below(inside))
+            if all(text in said for text in texts):
+                self._seen.add(str(inside.get("self_ref")))
+
+    def _below(self, item: Tree) -> Iterator[Tree]:
+        """It and all in it; a table in it counts as something nobody said yet."""
+        pending, known = [item], set[str]()
+        while pending:
+            item = pending.pop()
+            if str(item.get("self_ref")) in known:
+                continue
+            known.add(str(item.get("self_ref")))
+            yield item
+            for cell in item.get("data", {}).get("table_cells", ()):
+                yield cell
+            pending.extend(map(self._resolve, item.get("children", ())))
 
     def _inline(self, group: Tree) -> Draft:
         """Runs of one paragraph that differ in style only."""

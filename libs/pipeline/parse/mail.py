@@ -30,7 +30,7 @@ WARNINGS_MAX = 20  # attachments named one by one; the rest are counted
 
 _MAILS = (MediaType.EMAIL, MediaType.OUTLOOK)
 _SIGNATURES = ("application/pgp-signature", "application/pkcs7-signature")
-_LOGO_BYTES_MAX = 32 * 1024  # a smaller picture inside the text is decoration
+_LOGO_BYTES_MAX = 8 * 1024  # a smaller picture is a logo or an icon, and no page of text
 _NOT_READ = "attachment_not_read"
 _INCOMPLETE = "attachment_incomplete"
 _OVER_LIMIT = "too_large"
@@ -149,7 +149,7 @@ def _drafts(
 def _is_read(attachment: EmailAttachment) -> bool:
     """Signatures say nothing, nor do the logos below them."""
     kind = (attachment.content_type or "").lower()
-    is_logo = attachment.inline and kind.startswith("image/") and attachment.size < _LOGO_BYTES_MAX
+    is_logo = kind.startswith("image/") and attachment.size < _LOGO_BYTES_MAX
     return not is_logo and kind.replace("/x-", "/") not in _SIGNATURES
 
 

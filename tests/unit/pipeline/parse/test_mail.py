@@ -29,7 +29,7 @@ def of(blocks: list[Block], attachment: str | None) -> list[Block]:
 
 
 def test_each_attachment_is_read_as_what_its_bytes_are(parse: Parse, tmp_path: Path) -> None:
-    write_docx(tmp_path / "plan.docx", [("Pests", 1), ("Flour moths come in June.", 0)])
+    write_docx(tmp_path / "plan.docx", [("Heading1", "Pests"), ("", "Flour moths come in June.")])
     message = mail()
     attach(message, (tmp_path / "plan.docx").read_bytes(), "plan.bin")
     attach(message, b"Bread;Price\nRye;4.20\n", "prices.csv", "text/csv")
@@ -124,12 +124,14 @@ def test_attachments_of_one_name_are_told_apart(parse: Parse) -> None:
 
     blocks, _ = parse(message.as_bytes(), "order.eml")
 
-    assert of(blocks, "note.txt (2)")[-1].text == "Second."
+    assert of(blocks, "note.txt")[-1].text == "First."
+    [name] = {b.position.attachment for b in blocks} - {None, "note.txt"}
+    assert of(blocks, name)[-1].text == "Second."
 
 
 def test_a_signature_and_its_logo_are_no_attachments(parse: Parse) -> None:
     message = mail()
-    message.add_alternative('<p>See the files.</p><img src="cid:logo">', subtype="html")
+    message.set_content('<p>See the files.</p><img src="cid:logo">', subtype="html")
     message.add_related(
         b"\x89PNG\r\n\x1a\n", maintype="image", subtype="png", cid="<logo>", filename="logo.png"
     )
