@@ -1,7 +1,7 @@
 """A docling table as drafts: one block in Markdown, or a block a row with the names of its columns.
 
 Rows are for sheets, which have places of their own and no end, and for tables that Markdown makes
-unreadable: of one column, or with whole paragraphs for cells, as pages are laid out with.
+unreadable: of one row, of too many columns, or with whole pages for cells.
 """
 
 from collections.abc import Iterator
@@ -67,7 +67,7 @@ def _rows(data: dict[str, Any]) -> dict[int, Cells]:
 def _markdown(data: dict[str, Any], rows: dict[int, Cells]) -> str:
     """The table in Markdown, its stacked headers joined; empty if it had better be rows."""
     columns = min(int(data["num_cols"]), COLUMNS_MAX + 1)
-    if not 2 <= columns <= COLUMNS_MAX or len(rows) < 2:
+    if not 1 <= columns <= COLUMNS_MAX or len(rows) < 2:
         return ""
     if len(rows) * columns > GROWTH_MAX * len(data["table_cells"]):
         return ""

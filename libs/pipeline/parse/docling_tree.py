@@ -4,6 +4,7 @@ Headings form the path of what follows them, list items keep their markers, tabl
 as `column: value`. Page furniture (running heads and feet) is left out.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +23,7 @@ _KINDS = {
 }
 _FURNITURE = "furniture"
 _INDENT = "  "
+_BEFORE_PUNCTUATION = re.compile(r" (?=[.,;:!?)](?:\s|$))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,9 @@ class TreeWalk:
             self._move_to(item)
             label = item.get("label", "")
             if label == "inline":
-                yield self._inline(item)
+                self._kind = BlockKind.PARAGRAPH
+                text = self._inline_text(item)
+                yield Draft(text, heading_path=self._path(), position=self._position)
                 continue
             if label in ("list", "ordered_list"):
                 depth += 1
@@ -75,17 +79,19 @@ class TreeWalk:
         return found
 
     def _own_drafts(self, item: Tree, label: str, depth: int) -> Iterator[Draft]:
-        if "data" in item:
+        table = item.get("data") or _chart_of(item)
+        if table is not None:
             self._kind = BlockKind.TABLE
-            self._pass_over_cells(item["data"])
+            self._pass_over_cells(table)
             is_sheet = self._geometry.points_per_unit is None
-            yield from table_drafts(item["data"], self._path(), self._position, is_sheet=is_sheet)
-            return
-        text = str(item.get("text") or "")
-        if not text.strip():
-            # A list item whose text is formatted holds it in an inline group of its own.
+            yield from table_drafts(table, self._path(), self._position, is_sheet=is_sheet)
             return
         kind = _KINDS.get(label, BlockKind.PARAGRAPH)
+        text = str(item.get("text") or "")
+        if not text.strip() and label in _KINDS:
+            text = self._formatted_text(item)
+        if not text.strip():
+            return
         if kind is BlockKind.HEADING:
             level = int(item.get("level", 0)) if label == "section_header" else 0
             self._headings = [h for h in self._headings if h[0] < level]
@@ -117,11 +123,18 @@ class TreeWalk:
                 continue
             known.add(str(item.get("self_ref")))
             yield item
-            for cell in item.get("data", {}).get("table_cells", ()):
-                yield cell
+            yield from item.get("data", {}).get("table_cells", ())
             pending.extend(map(self._resolve, item.get("children", ())))
 
-    def _inline(self, group: Tree) -> Draft:
+    def _formatted_text(self, item: Tree) -> str:
+        """Of a heading or a list item whose runs differ in style: they are its first child."""
+        for reference in item.get("children", ())[:1]:
+            child = self._resolve(reference)
+            if child.get("label") == "inline" and not self._seen_before(child):
+                return self._inline_text(child)
+        return ""
+
+    def _inline_text(self, group: Tree) -> str:
         """Runs of one paragraph that differ in style only."""
         texts: list[str] = []
         pending = [group]
@@ -130,9 +143,7 @@ class TreeWalk:
             self._seen.add(str(item.get("self_ref")))
             texts.append(str(item.get("text") or "").strip())
             pending.extend(map(self._resolve, reversed(item.get("children", []))))
-        text = " ".join(filter(None, texts))
-        self._kind = BlockKind.PARAGRAPH
-        return Draft(text, heading_path=self._path(), position=self._position)
+        return _BEFORE_PUNCTUATION.sub("", " ".join(filter(None, texts)))
 
     def _path(self) -> tuple[str, ...]:
         return tuple(text for _, text in self._headings)
@@ -162,3 +173,10 @@ class TreeWalk:
             top, bottom = height - top, height - bottom
         values = (float(box["l"]), top, float(box["r"]), bottom)
         return Box(*(round(value * scale, 2) for value in values))
+
+
+def _chart_of(item: Tree) -> Tree | None:
+    """The figures that a chart was drawn from, as a table."""
+    chart = (item.get("meta") or {}).get("tabular_chart") or {}
+    table: Tree | None = chart.get("chart_data")
+    return table if table and table.get("table_cells") else None
