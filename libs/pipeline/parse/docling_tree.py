@@ -5,6 +5,7 @@ as `column: value`. Page furniture (running heads and feet) is left out.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,6 +22,8 @@ _KINDS = {
     "title": BlockKind.HEADING,
     "section_header": BlockKind.HEADING,
 }
+_BOXES = {"checkbox_selected": "[x] ", "checkbox_unselected": "[ ] "}
+TABLES_IN_TABLES_MAX = 4
 _FURNITURE = "furniture"
 _INDENT = "  "
 _BEFORE_PUNCTUATION = re.compile(r" (?=[.,;:!?)](?:\s|$))")
@@ -36,19 +39,21 @@ class Geometry:
 class TreeWalk:
     """One pass over one tree."""
 
-    def __init__(self, tree: Tree, geometry: Geometry) -> None:
+    def __init__(self, tree: Tree, geometry: Geometry, *, depth: int = 0) -> None:
         self._tree = tree
+        self._depth = depth  # of the tables that this walk is a cell of
         self._geometry = geometry
         self._headings: list[tuple[int, str]] = []
         self._position = Position()
         self._seen: set[str] = set()
+        self._counted: Counter[str] = Counter()  # items of each ordered list
         self._sheet: str | None = None
         self._kind = BlockKind.PARAGRAPH  # of the draft before
 
-    def drafts(self) -> Iterator[Draft]:
+    def drafts(self, root: Tree | None = None) -> Iterator[Draft]:
         """Blank ones included; the layout drops them."""
         # A stack of our own: a hostile file nests deeper than Python recurses.
-        pending: list[tuple[Tree, int]] = [(self._tree["body"], -1)]
+        pending: list[tuple[Tree, int]] = [(root or self._tree["body"], -1)]
         while pending:
             item, depth = pending.pop()
             if item.get("content_layer") == _FURNITURE or self._seen_before(item):
@@ -82,7 +87,7 @@ class TreeWalk:
         table = item.get("data") or _chart_of(item)
         if table is not None:
             self._kind = BlockKind.TABLE
-            self._pass_over_cells(table)
+            table = self._with_cells_of_blocks(table)
             is_sheet = self._geometry.points_per_unit is None
             yield from table_drafts(table, self._path(), self._position, is_sheet=is_sheet)
             return
@@ -97,34 +102,31 @@ class TreeWalk:
             self._headings = [h for h in self._headings if h[0] < level]
             self._headings.append((level, " ".join(text.split())))
         if kind is BlockKind.LIST_ITEM:
-            marker = str(item.get("marker") or "-") if item.get("enumerated") else "-"
+            marker = self._number(item) if item.get("enumerated") else "-"
             text = f"{_INDENT * max(depth, 0)}{marker} {text}"
+        text = _BOXES.get(label, "") + text
         separator = "\n" if kind is self._kind is BlockKind.LIST_ITEM else "\n\n"
         self._kind = kind
         yield Draft(text, kind, separator, self._path(), self._position)
 
-    def _pass_over_cells(self, data: Tree) -> None:
-        """What cells of several paragraphs say stands in the tree once more, unless it does not."""
-        for cell in data.get("table_cells", ()):
-            if "ref" not in cell:
-                continue
-            said = " ".join(str(cell["text"]).split())
-            inside = self._resolve(cell["ref"])
-            texts = (" ".join(str(item.get("text") or "").split()) for item in self._below(inside))
-            if all(text in said for text in texts):
-                self._seen.add(str(inside.get("self_ref")))
+    def _with_cells_of_blocks(self, table: Tree) -> Tree:
+        """The table with what its cells hold written out: paragraphs, lists, tables of their own.
 
-    def _below(self, item: Tree) -> Iterator[Tree]:
-        """It and all in it; a table in it counts as something nobody said yet."""
-        pending, known = [item], set[str]()
-        while pending:
-            item = pending.pop()
-            if str(item.get("self_ref")) in known:
-                continue
-            known.add(str(item.get("self_ref")))
-            yield item
-            yield from item.get("data", {}).get("table_cells", ())
-            pending.extend(map(self._resolve, item.get("children", ())))
+        Such a cell's blocks stand in the tree once more, as children of the table: they are passed
+        over. Tables nested beyond all measure keep the plain text of their cells.
+        """
+        if self._depth >= TABLES_IN_TABLES_MAX:
+            return table
+        return {**table, "table_cells": [self._cell(cell) for cell in table["table_cells"]]}
+
+    def _cell(self, cell: Tree) -> Tree:
+        if "ref" not in cell:
+            return cell
+        inside = self._resolve(cell["ref"])
+        walk = TreeWalk(self._tree, self._geometry, depth=self._depth + 1)
+        text = " ".join(draft.text for draft in walk.drafts(inside))
+        self._seen.add(str(inside.get("self_ref")))
+        return {**cell, "text": text if text.strip() else cell["text"]}
 
     def _formatted_text(self, item: Tree) -> str:
         """Of a heading or a list item whose runs differ in style: they are its first child."""
@@ -144,6 +146,12 @@ class TreeWalk:
             texts.append(str(item.get("text") or "").strip())
             pending.extend(map(self._resolve, reversed(item.get("children", []))))
         return _BEFORE_PUNCTUATION.sub("", " ".join(filter(None, texts)))
+
+    def _number(self, item: Tree) -> str:
+        """As the document has it; web pages leave the counting to the reader."""
+        group = str((item.get("parent") or {}).get("$ref"))
+        self._counted[group] += 1
+        return str(item.get("marker") or f"{self._counted[group]}.")
 
     def _path(self) -> tuple[str, ...]:
         return tuple(text for _, text in self._headings)

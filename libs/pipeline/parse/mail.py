@@ -53,6 +53,13 @@ class _Budget:
     _complaints: list[str] = field(default_factory=list)
     _unnamed: int = 0
 
+    def take(self, size: int) -> int:
+        """One attachment of so many bytes; returns its number."""
+        self.entries = max(self.entries - 1, 0)
+        self.size = max(self.size - size, 0)
+        self.serial += 1
+        return self.serial
+
     def complain(self, warning: str, name: str, code: str) -> None:
         if len(self._complaints) < WARNINGS_MAX:
             self._complaints.append(f"{warning}: {name} ({code})")
@@ -103,16 +110,17 @@ def _attachment(
     if not data:
         budget.complain(_NOT_READ, name, "empty_file")
         return
-    budget.entries = max(budget.entries - 1, 0)
-    budget.size = max(budget.size - len(data), 0)
-    budget.serial += 1
-    folder = mail.scratch / f"attachment-{budget.serial}"
+    folder = mail.scratch / f"attachment-{budget.take(len(data))}"
     notes, said = Notes(), False
     try:
         folder.mkdir()
-        path = folder / "content"
-        path.write_bytes(data)
-        for draft in _drafts(mail, path, attachment, notes, budget, depth):
+        (folder / "content").write_bytes(data)
+        part = _part(mail, folder / "content", attachment)
+        if part.media_type in _MAILS:
+            drafts = _message(part, notes, budget, depth=depth)
+        else:
+            drafts = mail.readers[part.media_type](part, notes)
+        for draft in drafts:
             said = said or bool(draft.text.strip())
             yield draft
     except Exception as error:
@@ -127,23 +135,13 @@ def _attachment(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _drafts(
-    mail: Source, path: Path, attachment: EmailAttachment, notes: Notes, budget: _Budget, depth: int
-) -> Iterator[Draft]:
-    """Raises whatever its reader does."""
+def _part(mail: Source, path: Path, attachment: EmailAttachment) -> Source:
+    """Raises as `detect`."""
     media_type = detect(
         path, file_name=attachment.name, content_type=attachment.content_type, limits=mail.limits
     )
-    part = replace(
-        mail,
-        path=path,
-        media_type=media_type,
-        size=path.stat().st_size,
-        scratch=path.parent,
-    )
-    if media_type in _MAILS:
-        return _message(part, notes, budget, depth=depth)
-    return mail.readers[media_type](part, notes)
+    size = path.stat().st_size
+    return replace(mail, path=path, media_type=media_type, size=size, scratch=path.parent)
 
 
 def _is_read(attachment: EmailAttachment) -> bool:
