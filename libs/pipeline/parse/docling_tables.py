@@ -24,11 +24,11 @@ GROWTH_MAX = 20
 
 
 def table_drafts(
-    data: dict[str, Any], heading_path: tuple[str, ...], position: Position, *, is_sheet: bool
+    data: dict[str, Any], heading_path: tuple[str, ...], position: Position, *, as_rows: bool
 ) -> Iterator[Draft]:
     """`position.line`, if any, is that of the table's first row."""
     rows = _rows(data)
-    text = "" if is_sheet else _markdown(data, rows)
+    text = "" if as_rows else _markdown(data, rows)
     if text:
         yield Draft(text, BlockKind.TABLE, heading_path=heading_path, position=position)
     else:

@@ -88,8 +88,9 @@ class TreeWalk:
         if table is not None:
             self._kind = BlockKind.TABLE
             table = self._with_cells_of_blocks(table)
-            is_sheet = self._geometry.points_per_unit is None
-            yield from table_drafts(table, self._path(), self._position, is_sheet=is_sheet)
+            # A sheet has no end, and Markdown knows no table in a table.
+            as_rows = self._geometry.points_per_unit is None or self._depth > 0
+            yield from table_drafts(table, self._path(), self._position, as_rows=as_rows)
             return
         kind = _KINDS.get(label, BlockKind.PARAGRAPH)
         text = str(item.get("text") or "")
