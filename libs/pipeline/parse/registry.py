@@ -10,6 +10,7 @@ from pipeline.parse.office import read_office
 from pipeline.parse.pdf import read_pdf
 from pipeline.parse.plain_text import read_plain_text
 from pipeline.parse.source import Reader
+from pipeline.parse.web_page import read_web_page
 from pipeline.parse.workbook import read_workbook
 
 READERS: dict[MediaType, Reader] = {
@@ -19,7 +20,7 @@ READERS: dict[MediaType, Reader] = {
     MediaType.TSV: read_delimited,
     MediaType.JSON: read_json,
     MediaType.JSONL: read_json_lines,
-    MediaType.HTML: read_office,
+    MediaType.HTML: read_web_page,
     MediaType.XML: read_office,
     MediaType.EMAIL: read_mail,
     MediaType.RTF: read_office,

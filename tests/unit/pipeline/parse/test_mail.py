@@ -87,7 +87,8 @@ def test_messages_nested_a_hundred_deep_are_read_to_a_depth(parse: Parse) -> Non
             (
                 f"Subject: level {level}\r\nMIME-Version: 1.0\r\n"
                 f"Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n"
-                f"--b{level}\r\n\r\nbody {level}\r\n--b{level}\r\nContent-Type: message/rfc822\r\n\r\n"
+                f"--b{level}\r\n\r\nbody {level}\r\n"
+                f"--b{level}\r\nContent-Type: message/rfc822\r\n\r\n"
             ).encode()
             + content
             + f"\r\n--b{level}--\r\n".encode()
