@@ -41,8 +41,25 @@ def _converter() -> Any:
     return converter._inner
 
 
-def convert(source: Source, *, pages: tuple[int, int] | None = None) -> Tree:
-    """The document's tree; `pages` is a window of a PDF, from 1, both ends included.
+@cache
+def _converter_with_models(models: Path) -> Any:
+    converter = docling_rs.DocumentConverter(
+        do_ocr=True,
+        do_table_structure=True,
+        heading_hierarchy=True,
+        keep_picture_images=False,
+        image_sources="none",
+        use_web_browser=False,
+        artifacts_path=models,
+    )
+    return converter._inner
+
+
+def convert(
+    source: Source, *, pages: tuple[int, int] | None = None, models: Path | None = None
+) -> Tree:
+    """The document's tree; `pages` is a window of a PDF, from 1, both ends included. `models` is
+    the folder of docling's models, for PDFs that are to be read with them.
 
     Raises DocumentEncrypted and DocumentCorrupt.
     """
@@ -54,7 +71,9 @@ def convert(source: Source, *, pages: tuple[int, int] | None = None) -> Tree:
             path.write_bytes(Utf8Bytes(source.path).read())
         else:
             path.symlink_to(source.path.resolve())
-    return _converted(path, pages)
+    return _converted(
+        _converter() if models is None else _converter_with_models(models), path, pages
+    )
 
 
 def attachments(
@@ -74,9 +93,9 @@ def attachments(
         raise DocumentCorrupt("the attachments of the mail cannot be read") from error
 
 
-def _converted(path: Path, pages: tuple[int, int] | None) -> Tree:
+def _converted(converter: Any, path: Path, pages: tuple[int, int] | None) -> Tree:
     try:
-        result = _converter().convert(path, page_range=pages)
+        result = converter.convert(path, page_range=pages)
     except (docling_rs.EncryptionError, docling_rs.PasswordRequiredError) as error:
         raise DocumentEncrypted("the file is protected by a password") from error
     except (docling_rs.ConversionError, ValueError, OSError) as error:

@@ -24,21 +24,27 @@ GROWTH_MAX = 20
 
 
 def table_drafts(
-    data: dict[str, Any], heading_path: tuple[str, ...], position: Position, *, as_rows: bool
+    data: dict[str, Any],
+    heading_path: tuple[str, ...],
+    position: Position,
+    *,
+    as_rows: bool,
+    in_cell: bool = False,
 ) -> Iterator[Draft]:
-    """`position.line`, if any, is that of the table's first row."""
+    """`position.line`, if any, is that of the table's first row. What stands `in_cell` of another
+    table is written without the names of its columns: Markdown knows no table in a table."""
     rows = _rows(data)
-    text = "" if as_rows else _markdown(data, rows)
+    text = "" if as_rows or in_cell else _markdown(data, rows)
     if text:
         yield Draft(text, BlockKind.TABLE, heading_path=heading_path, position=position)
     else:
-        yield from _row_drafts(rows, heading_path, position)
+        yield from _row_drafts(rows, heading_path, position, named=not in_cell)
 
 
 def _row_drafts(
-    rows: dict[int, Cells], heading_path: tuple[str, ...], position: Position
+    rows: dict[int, Cells], heading_path: tuple[str, ...], position: Position, *, named: bool
 ) -> Iterator[Draft]:
-    header, names = _header(rows)
+    header, names = _header(rows) if named else (set[int](), [])
     body = [number for number in sorted(rows) if number not in header]
     for number in body or sorted(rows):
         cells = [str(cell["text"]) for cell in _row_cells(rows[number])]

@@ -88,9 +88,10 @@ class TreeWalk:
         if table is not None:
             self._kind = BlockKind.TABLE
             table = self._with_cells_of_blocks(table)
-            # A sheet has no end, and Markdown knows no table in a table.
-            as_rows = self._geometry.points_per_unit is None or self._depth > 0
-            yield from table_drafts(table, self._path(), self._position, as_rows=as_rows)
+            is_sheet, in_cell = self._geometry.points_per_unit is None, self._depth > 0
+            yield from table_drafts(
+                table, self._path(), self._position, as_rows=is_sheet, in_cell=in_cell
+            )
             return
         kind = _KINDS.get(label, BlockKind.PARAGRAPH)
         text = str(item.get("text") or "")

@@ -1,13 +1,13 @@
 """Who reads what: a family is a file, a type is a line."""
 
 from pipeline.parse.delimited import read_delimited
+from pipeline.parse.engine_choice import read_pdf
 from pipeline.parse.json_document import read_json
 from pipeline.parse.json_lines import read_json_lines
 from pipeline.parse.mail import read_mail
 from pipeline.parse.markdown import read_markdown
 from pipeline.parse.media_types import MediaType
 from pipeline.parse.office import read_office
-from pipeline.parse.pdf import read_pdf
 from pipeline.parse.plain_text import read_plain_text
 from pipeline.parse.source import Reader
 from pipeline.parse.web_page import read_web_page
