@@ -60,8 +60,8 @@ chaos: install-local ## Run everything under faults and compare with a quiet run
 	@PYTHONPATH=tests $(PY) -m bench.chaos $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(FILES),--files $(FILES)) $(ARGS)
 
 models: install-local ## Fetch docling's models for PDFs, some 700 MB (DIR=.local/models)
-	@DIR='$(or $(DIR),.local/models)' $(PY) -c "import os, docling_rs; docling_rs.download_models(os.environ['DIR'], enrichment=False)"
-	@echo "Start the workers with SLUICE_DOCLING_MODELS=$(abspath $(or $(DIR),.local/models))"
+	@DIR='$(or $(DIR),.local/models)' $(PY) -c "import os, docling_rs; folder = os.path.abspath(os.environ['DIR']); \
+	docling_rs.download_models(folder, enrichment=False); print('Start the workers with SLUICE_DOCLING_MODELS=' + folder)"
 
 lock: ## Pin the requirements anew, with hashes
 	@$(BOOTSTRAP) uv

@@ -20,7 +20,7 @@ REQUIRED = (
 
 
 def checked(folder: Path) -> Path:
-    """The folder as an absolute path; ValueError, for the person who set it, if it has no models."""
+    """The folder as an absolute path; ValueError, for whoever set it, if it has no models."""
     folder = folder.expanduser().resolve()
     if not folder.is_dir():
         raise ValueError(f"there is no folder {folder}; `make models` makes one, or leave it empty")
