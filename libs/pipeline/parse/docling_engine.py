@@ -23,7 +23,17 @@ NAME = f"docling-rs {docling_rs.__version__}"
 
 
 # The engine reads these in any eight-bit encoding, but mail and some others not in wider ones.
-_TEXTS = (MediaType.MARKDOWN, MediaType.HTML, MediaType.XML, MediaType.EMAIL)
+_TEXTS = (
+    MediaType.MARKDOWN,
+    MediaType.HTML,
+    MediaType.XML,
+    MediaType.EMAIL,
+    MediaType.MHTML,
+    MediaType.ASCIIDOC,
+    MediaType.LATEX,
+    MediaType.VTT,
+    MediaType.NOTEBOOK,
+)
 _WIDE = ("utf-16", "utf-32")
 
 
@@ -37,6 +47,7 @@ def _converter() -> Any:
         image_sources="none",  # a document never makes us fetch anything
         use_web_browser=False,
         list_attachments=False,
+        ipynb_outputs="text",
     )
     return converter._inner
 

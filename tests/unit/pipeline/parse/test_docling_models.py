@@ -44,7 +44,7 @@ def test_what_is_required_is_what_the_engine_downloads() -> None:
 
 
 def test_a_folder_that_is_not_there_ends_the_start_with_its_name(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="there is no folder .*/none.*make models"):
+    with pytest.raises(ValidationError, match=r"there is no folder .*/none.*make models"):
         docling_models_of(str(tmp_path / "none"))
 
 

@@ -41,7 +41,7 @@ def test_what_surrounds_a_page_is_left_out(parse: Parse, extra: str) -> None:
 @pytest.mark.parametrize(
     "page",
     [
-        f"<html><body><nav>{MENU}</nav><p>Home</p></body></html>",
+        f"<html><body><nav>{MENU * 3}</nav><p>Home</p></body></html>",
         f"<main>{BODY}<aside>{MENU}</aside></main>",
         f"{BODY}<nav>{MENU}",
         f"{BODY}<header><h1>Also</h1>{MENU}</header>",
