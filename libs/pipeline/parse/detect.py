@@ -167,6 +167,20 @@ def _decoded(head: bytes, named: MediaType | None) -> str:
 
 
 def _text_type(text: str, named: MediaType | None, *, truncated: bool) -> MediaType:
+    marked = _marked_type(text, named)
+    if marked is not None:
+        return marked
+    if text.lstrip()[:1] in ("{", "[") and named is not MediaType.MARKDOWN:
+        structured = _json_type(text, named, truncated=truncated)
+        if structured is not None:
+            return structured
+    if named is not None and named in _CONFIRMED_BY and _CONFIRMED_BY[named](text):
+        return named
+    return MediaType.TEXT
+
+
+def _marked_type(text: str, named: MediaType | None) -> MediaType | None:
+    """The type of a text that begins as no other does."""
     if _HTML_START.match(text):
         return MediaType.HTML
     if _VTT_MARK.match(text):
@@ -175,16 +189,10 @@ def _text_type(text: str, named: MediaType | None, *, truncated: bool) -> MediaT
         return MediaType.LATEX
     if named is None and text.startswith("<?xml"):
         return MediaType.XML
-    if text.lstrip()[:1] in ("{", "[") and named is not MediaType.MARKDOWN:
-        structured = _json_type(text, named, truncated=truncated)
-        if structured is not None:
-            return structured
     head = _LINE_ENDS.sub("\n", text).partition("\n\n")[0]
     if named in (None, MediaType.EMAIL) and len(_MAIL_HEADER.findall(head)) >= 3:
         return MediaType.MHTML if _MHTML_MARK.search(head) else MediaType.EMAIL
-    if named is not None and named in _CONFIRMED_BY and _CONFIRMED_BY[named](text):
-        return named
-    return MediaType.TEXT
+    return None
 
 
 def _json_type(text: str, named: MediaType | None, *, truncated: bool) -> MediaType | None:

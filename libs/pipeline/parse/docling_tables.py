@@ -83,7 +83,7 @@ def _markdown(data: dict[str, Any], rows: dict[int, Cells]) -> str:
     header, names = _header(rows)
     if len(header) > 1 and len(header) < len(grid):
         grid[: len(header)] = [_padded(names, columns)]
-    grid.insert(1, ["---"] * columns)
+    grid = [grid[0], ["---"] * columns, *(line for line in grid[1:] if any(line))]
     return "\n".join(f"| {' | '.join(line)} |" for line in grid)
 
 

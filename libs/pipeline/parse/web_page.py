@@ -31,6 +31,10 @@ _COOKIES = re.compile(
     re.I,
 )
 
+_SUSPICION = re.compile(
+    r"<(?:nav|aside|footer|header|noscript|template)\b|\brole\s*=|cookie|consent|gdpr", re.I
+)
+
 
 def read_web_page(source: Source, notes: Notes) -> Iterator[Draft]:
     """Raises as `read_office`."""
@@ -49,6 +53,8 @@ def read_web_page(source: Source, notes: Notes) -> Iterator[Draft]:
 
 def _without_boilerplate(page: str) -> str | None:
     """The page with parts cut out; None to take it as it is."""
+    if not _SUSPICION.search(page):
+        return None  # taking a page apart costs more than reading it does
     finder = _Finder(page)
     finder.feed(page)
     finder.close()
