@@ -9,8 +9,10 @@ from pipeline.parse.media_types import MediaType
 from unit.pipeline.parse.conftest import Parse
 
 LATEX = (
-    "\\documentclass{article}\n\\begin{document}\n\\section{Sourdough}\nThe mother is \\emph{grey}.\n"
-    "\\begin{tabular}{ll}\nShift & Starts \\\\\nNight & 22:00 \\\\\n\\end{tabular}\n\\end{document}\n"
+    "\\documentclass{article}\n\\begin{document}\n\\section{Sourdough}\n"
+    "The mother is \\emph{grey}.\n"
+    "\\begin{tabular}{ll}\nShift & Starts \\\\\nNight & 22:00 \\\\\n\\end{tabular}\n"
+    "\\end{document}\n"
 )
 ASCIIDOC = (
     "= Handbook\n\n== Sourdough\n\nThe mother is grey.\n\n"
