@@ -97,11 +97,12 @@ def attachments(
     wide = encoding_of(source.path).startswith(_WIDE)
     content = Utf8Bytes(source.path).read() if wide else source.path.read_bytes()
     try:
-        return docling_rs.email_attachments(
+        found: list[docling_rs.EmailAttachment] = docling_rs.email_attachments(
             content, max_entries=entries_max, max_entry_size=bytes_max, max_total_size=bytes_max
         )
     except (docling_rs.ConversionError, ValueError, OSError) as error:
         raise DocumentCorrupt("the attachments of the mail cannot be read") from error
+    return found
 
 
 def _converted(converter: Any, path: Path, pages: tuple[int, int] | None) -> Tree:
