@@ -1,6 +1,6 @@
 # Every command of the project. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs clean demo test check lint types arrows format migrate lock bench bench-alone chaos install-local install-dev
+.PHONY: help up down status logs clean demo test check lint types arrows format migrate models lock bench bench-alone chaos install-local install-dev
 
 # Relative on purpose: the clone's path may hold blanks.
 BOOTSTRAP := sh deploy/local/stack/bootstrap.sh
@@ -58,6 +58,10 @@ bench-alone: install-local ## Run a benchmark that starts servers of its own (NA
 
 chaos: install-local ## Run everything under faults and compare with a quiet run (SEED=7 FAULTS=100 FILES=500)
 	@PYTHONPATH=tests $(PY) -m bench.chaos $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(FILES),--files $(FILES)) $(ARGS)
+
+models: install-local ## Fetch docling's models for PDFs, some 700 MB (DIR=.local/models)
+	@DIR='$(or $(DIR),.local/models)' $(PY) -c "import os, docling_rs; folder = os.path.abspath(os.environ['DIR']); \
+	docling_rs.download_models(folder, enrichment=False); print('Start the workers with SLUICE_DOCLING_MODELS=' + folder)"
 
 lock: ## Pin the requirements anew, with hashes
 	@$(BOOTSTRAP) uv

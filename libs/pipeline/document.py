@@ -37,13 +37,18 @@ class Position:
     """Where in the original a block stands.
 
     `page` counts from 1: a page, a slide or a sheet. `line` counts from 1: a line of a text file,
-    a row of a table file.
+    a row of a table file; `line_end` is the last one of a chunk. `attachment` names the attached
+    file of a mail that all the others are about, the messages it lies in before it
+    (`Fwd.eml/offer.pdf`). `path` is where in a JSON file a record stands (`$.orders[3]`).
     """
 
     page: int | None = None
     sheet: str | None = None
     line: int | None = None
     box: Box | None = None
+    line_end: int | None = None
+    attachment: str | None = None
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ class Field:
     is_number: bool = False
     is_list: bool = False
     is_id: bool = False
+    is_json: bool = False  # a value in the field that takes anything
 
 
 FIELDS: Mapping[str, Field] = {
@@ -61,6 +62,8 @@ FIELDS: Mapping[str, Field] = {
     "heading": Field("heading_path", NAME_OPERATORS, is_list=True),
     "page": Field("page", NUMBER_OPERATORS, is_number=True),
     "line": Field("line", NUMBER_OPERATORS, is_number=True),
+    "attachment": Field('metadata["attachment"]', TEXT_OPERATORS, is_json=True),
+    "path": Field('metadata["path"]', TEXT_OPERATORS, is_json=True),
 }
 
 
@@ -172,6 +175,8 @@ def _compile(condition: Condition) -> str:
     if condition.field.is_list:
         return f"array_contains_any({column}, [{', '.join(literals)}])"
     match condition.operator:
+        case Operator.IN if condition.field.is_json:  # Milvus Lite knows `in` for columns only
+            return " or ".join(f"{column} == {literal}" for literal in literals)
         case Operator.IN:
             return f"{column} in [{', '.join(literals)}]"
         case Operator.PREFIX:

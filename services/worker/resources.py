@@ -23,6 +23,7 @@ from pipeline.embed.client import Embedder
 from pipeline.embed.configured import configured_model
 from pipeline.errors import Dependency, DependencyError
 from pipeline.lease import LeaseKeeper
+from pipeline.parse.docling_models import engine_name
 from pipeline.parse.limits import ParseLimits
 from pipeline.parse.pool import ParserPool
 from pipeline.run import Runner
@@ -85,8 +86,10 @@ async def open_resources(settings: WorkerSettings) -> Resources:
         ),
         documents_per_child=settings.documents_per_parser,
         scratch=scratch,
+        docling_models=settings.docling_models,
     )
     await parsers.start()
+    log.info("parsers.started", pdf_engine=engine_name(settings.docling_models))
     stack.push_async_callback(parsers.close)
     model = configured_model(settings)
     embedder = await stack.enter_async_context(Embedder(model))

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import ByteSize, Field, field_validator
 from pydantic_settings import NoDecode
 
+from pipeline.parse.docling_models import checked
 from pipeline.policy import Policy
 from pipeline.settings import (
     DatabaseSettings,
@@ -41,6 +42,11 @@ class WorkerSettings(
         timedelta(minutes=10), validation_alias="SLUICE_PARSER_TIMEOUT_SECONDS"
     )
     documents_per_parser: int = Field(50, ge=1, validation_alias="SLUICE_DOCUMENTS_PER_PARSER")
+    docling_models: Path | None = Field(
+        None,
+        validation_alias="SLUICE_DOCLING_MODELS",
+        description="the folder that `make models` filled, to read PDFs with docling's models",
+    )
     retry_delays: Annotated[tuple[float, ...], NoDecode] = Field(
         (60.0, 120.0, 240.0),
         max_length=20,
@@ -76,6 +82,11 @@ class WorkerSettings(
     @classmethod
     def _split(cls, value: object) -> object:
         return [part for part in value.split(",") if part] if isinstance(value, str) else value
+
+    @field_validator("docling_models", mode="before")
+    @classmethod
+    def _checked(cls, value: object) -> object:
+        return checked(Path(value)) if isinstance(value, str | Path) and str(value) else None
 
     def policy(self) -> Policy:
         return Policy(

@@ -86,13 +86,22 @@ class Placer:
             char_start=start,
             char_end=end,
             heading_path=path,
-            position=_position_within(known.block, start),
+            position=self._place(known.block, start, end),
             context=bounded(
                 headings_line(path) if self._settings.heading_prefix else "",
                 _header_before(known, start),
                 input_tokens=self._limits.input_tokens,
             ),
         )
+
+    def _place(self, block: Block, start: int, end: int) -> Position:
+        """Where it starts, and the line it ends in where lines are known."""
+        position = _position_within(block, start)
+        if position.line is None:
+            return position
+        last = next(k.block for k in reversed(self._blocks) if k.block.char_start < end)
+        inner = _position_within(last, end)
+        return replace(position, line_end=max(position.line, inner.line or position.line))
 
     def _block_at(self, start: int) -> _Known:
         # Chunks start ever later, so blocks that end before this one are done with.
@@ -116,12 +125,12 @@ def _header_before(known: _Known, start: int) -> str:
     return known.header[: max(0, start - known.block.char_start)]
 
 
-def _position_within(block: Block, start: int) -> Position:
-    """The block's position; within running text the line is that of the chunk's first character."""
+def _position_within(block: Block, at: int) -> Position:
+    """The block's position; within running text the line is that of this place in the document."""
     position = block.position
     if position.line is None or block.kind is not BlockKind.PARAGRAPH:
         return position
-    lines = block.text.count("\n", 0, max(0, start - block.char_start))
+    lines = block.text.count("\n", 0, max(0, at - block.char_start))
     return replace(position, line=position.line + lines) if lines else position
 
 

@@ -44,6 +44,6 @@ class RecursiveChunker:
         return Cutter(size=self._settings.size, overlap=self._settings.overlap, ruler=self.ruler)
 
 
-def place_of(block: Block) -> tuple[int | None, str | None]:
+def place_of(block: Block) -> tuple[int | None, str | None, str | None]:
     """What a citation names: no chunk holds text of two of these."""
-    return block.position.page, block.position.sheet
+    return block.position.page, block.position.sheet, block.position.attachment

@@ -66,6 +66,15 @@ _MAIL_HEADER = re.compile(
     r"|delivered-to|reply-to|x-[\w-]+):",
     re.I | re.M,
 )
+_MHTML_MARK = re.compile(
+    r"^(?:Snapshot-Content-Location:|From: <?Saved by |Content-Type: multipart/related;"
+    r"\s+type=\"?text/html)",
+    re.I | re.M,
+)
+_LINE_ENDS = re.compile(r"\r\n?")
+_VTT_MARK = re.compile(r"WEBVTT(?:\s|$)")
+_LATEX_MARK = re.compile(r"^[ \t]*\\(?:documentclass|documentstyle|begin\{document\})", re.M)
+_NOTEBOOK_MARK = re.compile(r'\{.*"(?:cell_type|nbformat)"', re.S)
 _CONTROLS = frozenset(map(chr, (*range(1, 9), *range(0x0E, 0x1B), *range(0x1C, 0x20))))
 # Types without a mark of their own: the name is believed if the text does not speak against it. A
 # bare string is JSON too, so whether a file of that name is, its reader finds out.
@@ -75,6 +84,9 @@ _CONFIRMED_BY: dict[MediaType, Callable[[str], object]] = {
     MediaType.EMAIL: _MAIL_HEADER.search,
     MediaType.CSV: str.strip,
     MediaType.TSV: str.strip,
+    MediaType.MHTML: _MAIL_HEADER.search,
+    MediaType.ASCIIDOC: str.strip,
+    MediaType.LATEX: re.compile(r"\\[A-Za-z]").search,
     MediaType.MARKDOWN: str.strip,
     MediaType.JSON: str.strip,
     MediaType.JSONL: str.strip,
@@ -155,17 +167,32 @@ def _decoded(head: bytes, named: MediaType | None) -> str:
 
 
 def _text_type(text: str, named: MediaType | None, *, truncated: bool) -> MediaType:
-    if _HTML_START.match(text):
-        return MediaType.HTML
+    marked = _marked_type(text, named)
+    if marked is not None:
+        return marked
     if text.lstrip()[:1] in ("{", "[") and named is not MediaType.MARKDOWN:
         structured = _json_type(text, named, truncated=truncated)
         if structured is not None:
             return structured
     if named is not None and named in _CONFIRMED_BY and _CONFIRMED_BY[named](text):
         return named
-    if named is None and len(_MAIL_HEADER.findall(text.partition("\n\n")[0])) >= 3:
-        return MediaType.EMAIL
     return MediaType.TEXT
+
+
+def _marked_type(text: str, named: MediaType | None) -> MediaType | None:
+    """The type of a text that begins as no other does."""
+    if _HTML_START.match(text):
+        return MediaType.HTML
+    if _VTT_MARK.match(text):
+        return MediaType.VTT
+    if named in (None, MediaType.TEXT) and _LATEX_MARK.search(text):
+        return MediaType.LATEX
+    if named is None and text.startswith("<?xml"):
+        return MediaType.XML
+    head = _LINE_ENDS.sub("\n", text).partition("\n\n")[0]
+    if named in (None, MediaType.EMAIL) and len(_MAIL_HEADER.findall(head)) >= 3:
+        return MediaType.MHTML if _MHTML_MARK.search(head) else MediaType.EMAIL
+    return None
 
 
 def _json_type(text: str, named: MediaType | None, *, truncated: bool) -> MediaType | None:
@@ -175,6 +202,8 @@ def _json_type(text: str, named: MediaType | None, *, truncated: bool) -> MediaT
         lines.pop()
     if len(lines) >= 2 and all(map(_is_json, lines[:JSON_LINES_PROBED])):
         return MediaType.JSONL
+    if named is MediaType.NOTEBOOK:
+        return named if _NOTEBOOK_MARK.match(text.lstrip()) else MediaType.JSON
     if named in (MediaType.JSON, MediaType.JSONL):
         return named
     if truncated:

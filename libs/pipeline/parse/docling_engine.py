@@ -23,7 +23,17 @@ NAME = f"docling-rs {docling_rs.__version__}"
 
 
 # The engine reads these in any eight-bit encoding, but mail and some others not in wider ones.
-_TEXTS = (MediaType.MARKDOWN, MediaType.HTML, MediaType.XML, MediaType.EMAIL)
+_TEXTS = (
+    MediaType.MARKDOWN,
+    MediaType.HTML,
+    MediaType.XML,
+    MediaType.EMAIL,
+    MediaType.MHTML,
+    MediaType.ASCIIDOC,
+    MediaType.LATEX,
+    MediaType.VTT,
+    MediaType.NOTEBOOK,
+)
 _WIDE = ("utf-16", "utf-32")
 
 
@@ -37,12 +47,30 @@ def _converter() -> Any:
         image_sources="none",  # a document never makes us fetch anything
         use_web_browser=False,
         list_attachments=False,
+        ipynb_outputs="text",
     )
     return converter._inner
 
 
-def convert(source: Source, *, pages: tuple[int, int] | None = None) -> Tree:
-    """The document's tree; `pages` is a window of a PDF, from 1, both ends included.
+@cache
+def _converter_with_models(models: Path) -> Any:
+    converter = docling_rs.DocumentConverter(
+        do_ocr=True,
+        do_table_structure=True,
+        heading_hierarchy=True,
+        keep_picture_images=False,
+        image_sources="none",
+        use_web_browser=False,
+        artifacts_path=models,
+    )
+    return converter._inner
+
+
+def convert(
+    source: Source, *, pages: tuple[int, int] | None = None, models: Path | None = None
+) -> Tree:
+    """The document's tree; `pages` is a window of a PDF, from 1, both ends included. `models` is
+    the folder of docling's models, for PDFs that are to be read with them.
 
     Raises DocumentEncrypted and DocumentCorrupt.
     """
@@ -54,12 +82,32 @@ def convert(source: Source, *, pages: tuple[int, int] | None = None) -> Tree:
             path.write_bytes(Utf8Bytes(source.path).read())
         else:
             path.symlink_to(source.path.resolve())
-    return _converted(path, pages)
+    return _converted(
+        _converter() if models is None else _converter_with_models(models), path, pages
+    )
 
 
-def _converted(path: Path, pages: tuple[int, int] | None) -> Tree:
+def attachments(
+    source: Source, *, entries_max: int, bytes_max: int
+) -> list[docling_rs.EmailAttachment]:
+    """Those of a mail, their names reduced to safe ones; what is over a limit has no data.
+
+    Raises DocumentCorrupt.
+    """
+    wide = encoding_of(source.path).startswith(_WIDE)
+    content = Utf8Bytes(source.path).read() if wide else source.path.read_bytes()
     try:
-        result = _converter().convert(path, page_range=pages)
+        found: list[docling_rs.EmailAttachment] = docling_rs.email_attachments(
+            content, max_entries=entries_max, max_entry_size=bytes_max, max_total_size=bytes_max
+        )
+    except (docling_rs.ConversionError, ValueError, OSError) as error:
+        raise DocumentCorrupt("the attachments of the mail cannot be read") from error
+    return found
+
+
+def _converted(converter: Any, path: Path, pages: tuple[int, int] | None) -> Tree:
+    try:
+        result = converter.convert(path, page_range=pages)
     except (docling_rs.EncryptionError, docling_rs.PasswordRequiredError) as error:
         raise DocumentEncrypted("the file is protected by a password") from error
     except (docling_rs.ConversionError, ValueError, OSError) as error:

@@ -1,4 +1,8 @@
-"""A docling table as drafts: a block a row, each row with the names of its columns."""
+"""A docling table as drafts: one block in Markdown, or a block a row with the names of its columns.
+
+Rows are for sheets, which have places of their own and no end, and for tables that Markdown makes
+unreadable: of one row, of too many columns, or with whole pages for cells.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,15 +12,39 @@ from pipeline.document import BlockKind, Position
 from pipeline.parse.records import row_text
 from pipeline.parse.source import Draft
 
+Cells = dict[int, dict[str, Any]]  # by column
+
 HEADER_ROWS_MAX = 3  # more is a table whose every row was taken for a header
 
 
+COLUMNS_MAX = 100
+CELL_CHARS_MAX = 2_000
+# A cell is repeated in all columns that it spans; what blows up like that was made to hurt.
+GROWTH_MAX = 20
+
+
 def table_drafts(
-    data: dict[str, Any], heading_path: tuple[str, ...], position: Position
+    data: dict[str, Any],
+    heading_path: tuple[str, ...],
+    position: Position,
+    *,
+    as_rows: bool,
+    in_cell: bool = False,
 ) -> Iterator[Draft]:
-    """The rows in order. `position.line`, if any, is that of the table's first row."""
+    """`position.line`, if any, is that of the table's first row. What stands `in_cell` of another
+    table is written without the names of its columns: Markdown knows no table in a table."""
     rows = _rows(data)
-    header, names = _header(rows)
+    text = "" if as_rows or in_cell else _markdown(data, rows)
+    if text:
+        yield Draft(text, BlockKind.TABLE, heading_path=heading_path, position=position)
+    else:
+        yield from _row_drafts(rows, heading_path, position, named=not in_cell)
+
+
+def _row_drafts(
+    rows: dict[int, Cells], heading_path: tuple[str, ...], position: Position, *, named: bool
+) -> Iterator[Draft]:
+    header, names = _header(rows) if named else (set[int](), [])
     body = [number for number in sorted(rows) if number not in header]
     for number in body or sorted(rows):
         cells = [str(cell["text"]) for cell in _row_cells(rows[number])]
@@ -30,9 +58,6 @@ def table_drafts(
         )
 
 
-Cells = dict[int, dict[str, Any]]
-
-
 def _rows(data: dict[str, Any]) -> dict[int, Cells]:
     """Cells by row, then by column; a cell that spans rows stands in each, so none loses it."""
     rows: dict[int, Cells] = {}
@@ -43,6 +68,38 @@ def _rows(data: dict[str, Any]) -> dict[int, Cells]:
         for row in range(first, max(last, first + 1)):
             rows.setdefault(row, {})[int(cell["start_col_offset_idx"])] = cell
     return rows
+
+
+def _markdown(data: dict[str, Any], rows: dict[int, Cells]) -> str:
+    """The table in Markdown, its stacked headers joined; empty if it had better be rows."""
+    columns = min(int(data["num_cols"]), COLUMNS_MAX + 1)
+    if not 1 <= columns <= COLUMNS_MAX or len(rows) < 2:
+        return ""
+    if len(rows) * columns > GROWTH_MAX * len(data["table_cells"]):
+        return ""
+    grid = [_line(rows[number], columns) for number in sorted(rows)]
+    if any(len(cell) > CELL_CHARS_MAX for line in grid for cell in line):
+        return ""
+    header, names = _header(rows)
+    if len(header) > 1 and len(header) < len(grid):
+        grid[: len(header)] = [_padded(names, columns)]
+    grid = [grid[0], ["---"] * columns, *(line for line in grid[1:] if any(line))]
+    return "\n".join(f"| {' | '.join(line)} |" for line in grid)
+
+
+def _line(cells: Cells, columns: int) -> list[str]:
+    line = [""] * columns
+    for cell in cells.values():
+        text = " ".join(str(cell["text"]).split()).replace("|", "\\|")
+        first, last = int(cell["start_col_offset_idx"]), int(cell["end_col_offset_idx"])
+        for column in range(first, min(max(last, first + 1), columns)):
+            line[column] = text
+    return line
+
+
+def _padded(names: list[str], columns: int) -> list[str]:
+    escaped = [name.replace("|", "\\|") for name in names[:columns]]
+    return escaped + [""] * (columns - len(escaped))
 
 
 def _row_cells(cells: Cells) -> Iterator[dict[str, Any]]:

@@ -1,21 +1,25 @@
-"""JSON of any size, read as a stream of events: a block a record, its path as the heading.
+"""JSON of any size, read as a stream of events: a block a record, its path as heading and place.
 
 A record is an item of the outermost array of objects, or else a branch of the outermost object. A
-long record leaves in several blocks.
+long record leaves in several blocks; the place of each is the innermost that holds all it says.
 """
 
+import json
 import sys
 from collections.abc import Iterator
+from itertools import takewhile
 
 import ijson
 
-from pipeline.document import BlockKind
+from pipeline.document import BlockKind, Position
 from pipeline.errors import DocumentCorrupt
 from pipeline.parse.encodings import Utf8Bytes
 from pipeline.parse.records import DEPTH_MAX, record_text, scalar_text
 from pipeline.parse.source import Draft, Notes, Source
 
 READ_CHARS = 64 * 1024
+KEY_CHARS_MAX = 200  # in a path; some keys are documents themselves
+PATH_CHARS_MAX = 1_000
 RECORD_CHARS = 4_000  # a record leaves when it has as much; the next block carries on
 
 Steps = list[str | int]
@@ -49,6 +53,7 @@ class _Records:
         self._record: Steps = []
         self._leaves: list[tuple[str, list[str]]] = []
         self._chars = 0
+        self._place: Steps = []  # what the leaves have in common
 
     def take(self, event: str, value: object) -> Iterator[Draft]:
         """One event of ijson; yields the record that it ends."""
@@ -73,7 +78,12 @@ class _Records:
         if self._leaves:
             heading = _path(self._record)
             text = record_text((path, ", ".join(values)) for path, values in self._leaves)
-            yield Draft(text, BlockKind.RECORD, heading_path=(heading,) if heading else ())
+            yield Draft(
+                text,
+                BlockKind.RECORD,
+                heading_path=(heading,) if heading else (),
+                position=Position(path=_json_path(self._place)),
+            )
             self._leaves, self._chars = [], 0
 
     def _step_on(self) -> None:
@@ -89,6 +99,11 @@ class _Records:
             self._record = record
         if not text:
             return
+        container = leaf[: max(len(leaf) - 1, len(record))]
+        if not self._leaves:
+            self._place = container
+        elif container != self._place:
+            self._place = _shared(self._place, container)
         # An item's own paths read better without its place in the array, which the heading names.
         is_item = bool(record) and isinstance(record[-1], int)
         path = _path(leaf[len(record) :] if is_item else leaf)
@@ -110,3 +125,21 @@ def _path(steps: Steps) -> str:
     """`orders[3].customer.name`"""
     parts = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
     return "".join(parts).removeprefix(".")
+
+
+def _shared(first: Steps, second: Steps) -> Steps:
+    shared = takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False))
+    return [step for step, _ in shared]
+
+
+def _json_path(steps: Steps) -> str:
+    """`$.orders[3].customer`, as JSONPath has it; keys that are no names are quoted."""
+    parts = ["$"]
+    for step in steps:
+        if isinstance(step, int):
+            parts.append(f"[{step}]")
+        elif step.isidentifier():
+            parts.append(f".{step[:KEY_CHARS_MAX]}")
+        else:
+            parts.append(f"[{json.dumps(step[:KEY_CHARS_MAX], ensure_ascii=False)}]")
+    return "".join(parts)[:PATH_CHARS_MAX]

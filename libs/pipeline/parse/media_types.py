@@ -19,7 +19,12 @@ class MediaType(StrEnum):
     HTML = "text/html"
     XML = "application/xml"
     EMAIL = "message/rfc822"
+    MHTML = "multipart/related"
     RTF = "application/rtf"
+    ASCIIDOC = "text/asciidoc"
+    LATEX = "application/x-tex"
+    VTT = "text/vtt"
+    NOTEBOOK = "application/x-ipynb+json"
     PDF = "application/pdf"
     DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
     PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
@@ -40,12 +45,17 @@ SUFFIXES: dict[MediaType, tuple[str, ...]] = {
     MediaType.MARKDOWN: (".md", ".markdown", ".mkd"),
     MediaType.CSV: (".csv",),
     MediaType.TSV: (".tsv", ".tab"),
-    MediaType.JSON: (".json", ".geojson", ".ipynb"),
+    MediaType.JSON: (".json", ".geojson"),
     MediaType.JSONL: (".jsonl", ".ndjson"),
     MediaType.HTML: (".html", ".htm", ".xhtml"),
-    MediaType.XML: (".xml",),
+    MediaType.XML: (".xml", ".nxml", ".rss", ".atom"),
     MediaType.EMAIL: (".eml",),
+    MediaType.MHTML: (".mhtml", ".mht"),
     MediaType.RTF: (".rtf",),
+    MediaType.ASCIIDOC: (".adoc", ".asciidoc"),
+    MediaType.LATEX: (".tex", ".latex"),
+    MediaType.VTT: (".vtt",),
+    MediaType.NOTEBOOK: (".ipynb",),
     MediaType.PDF: (".pdf",),
     MediaType.DOCX: (".docx", ".docm", ".dotx"),
     MediaType.PPTX: (".pptx", ".pptm", ".ppsx"),
@@ -71,6 +81,10 @@ _BY_OTHER_NAME = {
     "text/xml": MediaType.XML,
     "text/rtf": MediaType.RTF,
     "text/json": MediaType.JSON,
+    "application/x-latex": MediaType.LATEX,
+    "text/x-tex": MediaType.LATEX,
+    "application/rss+xml": MediaType.XML,
+    "application/atom+xml": MediaType.XML,
 }
 
 

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,9 @@ class Newborn:
 class Nursery:
     """One template process; started again when it is found dead."""
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(self, scratch: Path, environment: Mapping[str, str]) -> None:
         self._scratch = scratch
+        self._settings = environment  # all that the template is told besides
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -136,6 +138,7 @@ class Nursery:
             "MALLOC_ARENA_MAX": "2",  # an arena for each thread would eat the address space
             "OPENBLAS_NUM_THREADS": "1",  # a process that forks had better have one thread
             "HF_HUB_OFFLINE": "1",
+            **self._settings,
         }
 
     async def _start_child(self, control: socket.socket, serial: int, folder: Path) -> Newborn:

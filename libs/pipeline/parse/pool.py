@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pipeline.errors import ParserCrashed
 from pipeline.parse.children import Child
+from pipeline.parse.docling_models import environment
 from pipeline.parse.limits import ParseLimits
 from pipeline.parse.nursery import Nursery, new_folder
 from pipeline.parse.parsing import Parsing
@@ -38,18 +39,20 @@ class ParserPool:
         limits: ParseLimits,
         documents_per_child: int = 50,
         scratch: Path,
+        docling_models: Path | None = None,
     ) -> None:
         self.limits = limits
         self._documents_per_child = documents_per_child
         self._children = children
         self._scratch = ScratchFolder(scratch)
+        self._environment = environment(docling_models)
         self._turns = Turns(children)
         self._idle: list[Child] = []
         self._nursery: Nursery | None = None
 
     async def start(self) -> None:
         """Loads the parsers (seconds) and starts the children; raises ParserCrashed."""
-        self._nursery = Nursery(self._scratch.open())
+        self._nursery = Nursery(self._scratch.open(), self._environment)
         try:
             await self._nursery.start()
             self._idle = [await self._new_child() for _ in range(self._children)]

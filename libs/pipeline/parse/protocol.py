@@ -100,7 +100,8 @@ def decode_reply(payload: bytes) -> Reply:
 
 
 def block_fields(block: Block) -> list[Any]:
-    """The block as a flat JSON list; also a line of the canonical file."""
+    """The block as a flat JSON list; also a line of the canonical file. A block has no
+    `line_end`."""
     position, box = block.position, block.position.box
     return [
         block.text,
@@ -112,12 +113,14 @@ def block_fields(block: Block) -> list[Any]:
         position.sheet,
         position.line,
         None if box is None else [box.left, box.top, box.right, box.bottom],
+        position.attachment,
+        position.path,
     ]
 
 
 def block_of(fields: list[Any]) -> Block:
     """The inverse of `block_fields`; raises TypeError or ValueError for anything else."""
-    text, kind, start, separator, headings, page, sheet, line, box = fields
+    text, kind, start, separator, headings, page, sheet, line, box, attachment, path = fields
     if not isinstance(text, str) or not isinstance(separator, str) or not isinstance(start, int):
         raise TypeError("a block is made of text and numbers")
     return Block(
@@ -131,6 +134,8 @@ def block_of(fields: list[Any]) -> Block:
             sheet=None if sheet is None else str(sheet),
             line=None if line is None else int(line),
             box=None if box is None else Box(*(float(edge) for edge in box)),
+            attachment=None if attachment is None else str(attachment),
+            path=None if path is None else str(path),
         ),
     )
 

@@ -53,7 +53,7 @@ class Reading:
             limits=self._limits,
         )
         reader, notes, end = READERS[media_type], Notes(), 0
-        source = Source(self._path, media_type, size, self._limits, self._scratch)
+        source = Source(self._path, media_type, size, self._limits, self._scratch, READERS)
         for block in lay_out(reader(source, notes), characters_max=self._limits.characters_max):
             end = block.char_end
             yield block

@@ -1,14 +1,16 @@
 """Who reads what: a family is a file, a type is a line."""
 
 from pipeline.parse.delimited import read_delimited
+from pipeline.parse.engine_choice import read_pdf
 from pipeline.parse.json_document import read_json
 from pipeline.parse.json_lines import read_json_lines
+from pipeline.parse.mail import read_mail
 from pipeline.parse.markdown import read_markdown
 from pipeline.parse.media_types import MediaType
 from pipeline.parse.office import read_office
-from pipeline.parse.pdf import read_pdf
 from pipeline.parse.plain_text import read_plain_text
 from pipeline.parse.source import Reader
+from pipeline.parse.web_page import read_web_page
 from pipeline.parse.workbook import read_workbook
 
 READERS: dict[MediaType, Reader] = {
@@ -18,10 +20,15 @@ READERS: dict[MediaType, Reader] = {
     MediaType.TSV: read_delimited,
     MediaType.JSON: read_json,
     MediaType.JSONL: read_json_lines,
-    MediaType.HTML: read_office,
+    MediaType.HTML: read_web_page,
     MediaType.XML: read_office,
-    MediaType.EMAIL: read_office,
+    MediaType.EMAIL: read_mail,
+    MediaType.MHTML: read_office,
     MediaType.RTF: read_office,
+    MediaType.ASCIIDOC: read_office,
+    MediaType.LATEX: read_office,
+    MediaType.VTT: read_office,
+    MediaType.NOTEBOOK: read_office,
     MediaType.PDF: read_pdf,
     MediaType.DOCX: read_office,
     MediaType.PPTX: read_office,
@@ -29,7 +36,7 @@ READERS: dict[MediaType, Reader] = {
     MediaType.DOC: read_office,
     MediaType.PPT: read_office,
     MediaType.XLS: read_office,
-    MediaType.OUTLOOK: read_office,
+    MediaType.OUTLOOK: read_mail,
     MediaType.ODT: read_office,
     MediaType.ODS: read_office,
     MediaType.ODP: read_office,

@@ -1,6 +1,6 @@
 """What a reader is given, what it yields, and what it notes besides."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,13 +12,17 @@ from pipeline.parse.media_types import MediaType
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One document on disk, its type already known. `scratch` is emptied afterwards."""
+    """One document on disk, its type already known. `scratch` is emptied afterwards.
+
+    `readers` are for what holds documents of other types: a mail and its attachments.
+    """
 
     path: Path
     media_type: MediaType
     size: int
     limits: ParseLimits
     scratch: Path
+    readers: "Mapping[MediaType, Reader]" = field(default_factory=dict)
 
     def must_fit_in_memory(self) -> None:
         """For readers that hold the whole file; raises TooLarge."""

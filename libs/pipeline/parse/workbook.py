@@ -1,4 +1,5 @@
-"""Workbooks: small ones as a tree with their regions told apart, large ones row by row.
+"""Workbooks: small ones as a tree with their regions told apart, large ones row by row, sparse ones
+cell by cell.
 
 docling-rs finds several tables on one sheet, but a tree takes some hundred times the memory of the
 sheet's XML; calamine holds a cell in a few bytes.
@@ -16,6 +17,7 @@ from pipeline.parse.office import read_office
 from pipeline.parse.records import scalar_text
 from pipeline.parse.rows import row_drafts
 from pipeline.parse.source import Draft, Notes, Source
+from pipeline.parse.sparse_sheets import is_sparse, sparse_drafts
 
 TREE_XML_BYTES_MAX = 4 * 1024 * 1024  # 100,000 cells; 500 MB as a tree
 
@@ -24,8 +26,12 @@ def read_workbook(source: Source, notes: Notes) -> Iterator[Draft]:
     """As `read_office`; a large workbook has one table a sheet, its first row the header."""
     source.must_fit_in_memory()
     with zipfile.ZipFile(source.path) as package:
-        size = sum(entry.file_size for entry in package.infolist() if _holds_cells(entry))
-    return read_office(source, notes) if size <= TREE_XML_BYTES_MAX else _rows(source, notes)
+        sheets = [entry for entry in package.infolist() if _holds_cells(entry)]
+        if any(is_sparse(package, sheet) for sheet in sheets):
+            yield from sparse_drafts(package, notes)
+            return
+    size = sum(sheet.file_size for sheet in sheets)
+    yield from read_office(source, notes) if size <= TREE_XML_BYTES_MAX else _rows(source, notes)
 
 
 def _holds_cells(entry: zipfile.ZipInfo) -> bool:

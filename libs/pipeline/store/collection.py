@@ -127,13 +127,24 @@ def to_record(row: Row) -> dict[str, object]:
         "line": row.position.line or 0,
         "sheet": shorten(row.position.sheet or ""),
         "box": [] if box is None else [box.left, box.top, box.right, box.bottom],
-        "metadata": dict(row.metadata),
+        "metadata": {**row.metadata, **_inner_place(row.position)},
     }
+
+
+def _inner_place(position: Position) -> dict[str, str | int]:
+    """What only some formats know of a place; in the field that takes anything."""
+    known = {
+        "attachment": position.attachment and shorten(position.attachment),
+        "path": position.path and shorten(position.path),
+        "line_end": position.line_end,
+    }
+    return {name: value for name, value in known.items() if value}
 
 
 def from_record(record: Mapping[str, Any]) -> StoredRow:
     """A row as Milvus gives it."""
     box = [float(edge) for edge in record["box"] or ()]
+    metadata = dict(record["metadata"] or {})
     return StoredRow(
         id=record["id"],
         tenant=record["tenant"],
@@ -152,8 +163,11 @@ def from_record(record: Mapping[str, Any]) -> StoredRow:
             sheet=record["sheet"] or None,
             line=record["line"] or None,
             box=Box(*box) if len(box) == 4 else None,
+            line_end=metadata.pop("line_end", None),
+            attachment=metadata.pop("attachment", None),
+            path=metadata.pop("path", None),
         ),
-        metadata=record["metadata"] or {},
+        metadata=metadata,
     )
 
 

@@ -45,8 +45,9 @@ class BoxView:
 @dataclass(frozen=True, slots=True)
 class HitView:
     """A passage. `char_start` and `char_end` count characters of the document's text; `page` is a
-    page, slide or sheet, `line` a line or row, `box` the place on the page, where the format has
-    them. `context` is what it was found with besides: headings, a table's header."""
+    page, slide or sheet, `line` to `line_end` are lines or rows, `box` the place on the page,
+    `attachment` the file in a mail, `path` the record in a JSON file, where the format has them.
+    `context` is what it was found with besides: headings, a table's header."""
 
     text: str
     score: float
@@ -60,6 +61,9 @@ class HitView:
     chunk_id: str
     sheet: str | None
     line: int | None
+    line_end: int | None
+    attachment: str | None
+    path: str | None
     context: str
 
     @classmethod
@@ -78,6 +82,9 @@ class HitView:
             chunk_id=row.id,
             sheet=row.position.sheet,
             line=row.position.line,
+            line_end=row.position.line_end,
+            attachment=row.position.attachment,
+            path=row.position.path,
             context=str(row.metadata.get("context", "")),
         )
 

@@ -42,6 +42,7 @@ ENDS = {
 }
 TEXTS = {
     "large-cell.csv": "dough dough",
+    "sparse.xlsx": "A: first\n\nXFD: last",
     "nuls.txt": TEXT,
     "utf-16.txt": LINES.strip(),
     "utf-16-no-mark.txt": LINES.strip(),

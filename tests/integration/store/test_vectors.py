@@ -35,7 +35,15 @@ async def test_a_row_reads_back_as_it_was_written(vectors: VectorStore) -> None:
         3,
         text='Zahlen: "42"\n\\ und 東京',
         heading_path=("Kapitel 1", "Größe"),
-        position=Position(page=2, sheet="Blatt", line=7, box=Box(1.5, 2.25, 3.125, 4)),
+        position=Position(
+            page=2,
+            sheet="Blatt",
+            line=7,
+            box=Box(1.5, 2.25, 3.125, 4),
+            line_end=9,
+            attachment="Größen.xlsx",
+            path='$["a key"]',
+        ),
         metadata={"media_type": "application/pdf", "pages": 9},
     )
 
@@ -235,6 +243,10 @@ async def test_keyword_search_ranks_the_better_match_first_in_any_script(
         ({"heading": "B"}, [1, 2]),
         ({"heading": {"in": ["A", "none"]}, "page": {"gte": 2}}, [2]),
         ({"sheet": "S", "line": {"lte": 9}, "document_id": DOCUMENT.upper()}, [0]),
+        ({"attachment": "Fwd.eml/prices.json"}, [0]),
+        ({"path": {"prefix": "$.orders[3]"}}, [0]),
+        ({"path": {"prefix": "$.orders[4]"}}, []),
+        ({"path": {"in": ["$.orders[3].items[0]", "$"]}}, [0]),
         ({"file_name": '" or tenant != "'}, []),
     ],
 )
@@ -249,7 +261,12 @@ async def test_a_filter_narrows_both_kinds_of_search(
                 text="word",
                 document=DOCUMENT,
                 file_name="a.txt",
-                position=Position(sheet="S", line=9),
+                position=Position(
+                    sheet="S",
+                    line=9,
+                    attachment="Fwd.eml/prices.json",
+                    path="$.orders[3].items[0]",
+                ),
             ),
             a_row(
                 1,

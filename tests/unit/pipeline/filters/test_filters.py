@@ -109,6 +109,11 @@ def test_no_filter_is_no_expression() -> None:
         ({"document_id": UPPER}, f'(document == "{UPPER.lower()}")'),
         ({"document_id": {"in": [UPPER, LOWER]}}, f'(document in ["{LOWER}", "{LOWER}"])'),
         ({"heading": "A"}, '(array_contains_any(heading_path, ["A"]))'),
+        ({"path": "$.a"}, '(metadata["path"] == "$.a")'),
+        (
+            {"attachment": {"in": ["a", "b"]}},
+            '(metadata["attachment"] == "a" or metadata["attachment"] == "b")',
+        ),
         ({"file_name": {"prefix": "ab"}}, '(file_name >= "ab" and file_name < "ac")'),
         ({"sheet": {"in": ["x", 'y"']}}, '(sheet in ["x", "y\\""])'),
     ],

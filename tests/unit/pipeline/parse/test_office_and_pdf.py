@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from data.make_samples import write_xlsx
+from data.make_samples import write_docx, write_xlsx
+from pipeline.chunk import ChunkSettings, chunker_for
 from pipeline.document import BlockKind
 from pipeline.errors import DocumentCorrupt, DocumentEncrypted, TooManyPages
 from pipeline.parse.media_types import MediaType
@@ -66,14 +67,71 @@ def test_the_headings_of_a_word_file_lead_to_its_paragraphs(parse: Parse) -> Non
     assert moths.kind is BlockKind.PARAGRAPH
 
 
-def test_the_row_of_a_word_table_names_its_columns(parse: Parse) -> None:
+def test_a_word_table_is_one_block_in_markdown(parse: Parse) -> None:
     blocks, _ = parse(DEMO / "hygiene-plan.docx")
 
-    row = next(b for b in blocks if "vinegar" in b.text)
-    assert row.kind is BlockKind.ROW
-    assert (
-        row.text == "Area: Cold room\nHow often: weekly\nWith what: vinegar\nWho: the early shift"
+    table = next(b for b in blocks if "vinegar" in b.text)
+    assert table.kind is BlockKind.TABLE
+    assert table.text.startswith(
+        "| Area | How often | With what | Who |\n| --- | --- | --- | --- |\n"
     )
+    assert "\n| Cold room | weekly | vinegar | the early shift |" in table.text
+
+
+def test_every_chunk_of_a_long_table_is_embedded_with_its_header(
+    parse: Parse, tmp_path: Path
+) -> None:
+    rows = [[f"batch {number}", "rye", f"{number} kg"] for number in range(2_000)]
+    write_docx(tmp_path / "log.docx", [("Heading1", "Log"), [["Batch", "Flour", "Weight"], *rows]])
+
+    blocks, _ = parse(tmp_path / "log.docx")
+
+    chunker = chunker_for(ChunkSettings())
+    chunks = [*(chunk for block in blocks for chunk in chunker.feed(block)), *chunker.finish()]
+    header = "| Batch | Flour | Weight |\n| --- | --- | --- |\n"
+    assert len([b for b in blocks if b.kind is BlockKind.TABLE]) > 1  # parted by the layout too
+    assert len(chunks) > 50
+    assert header in chunks[0].text
+    assert {chunk.context for chunk in chunks[1:]} == {header}
+    assert any("| batch 1999 | rye | 1999 kg |" in chunk.text for chunk in chunks)
+
+
+def test_a_table_of_stacked_headers_names_each_column_once(parse: Parse) -> None:
+    page = (
+        "<h1>Sales</h1><table><tr><th rowspan=2>Loaf</th><th colspan=2>2025</th></tr>"
+        "<tr><th>May</th><th>June</th></tr><tr><td>Rye | dark</td><td>3</td><td>4</td></tr></table>"
+    )
+
+    blocks, _ = parse(page, "a.html")
+
+    assert blocks[-1].text == (
+        "| Loaf | 2025 / May | 2025 / June |\n| --- | --- | --- |\n| Rye \\| dark | 3 | 4 |"
+    )
+
+
+def test_what_a_cell_holds_is_said_once_and_with_its_marks(parse: Parse) -> None:
+    page = (
+        "<h1>Plan</h1><table><tr><th>Who</th><th>What</th></tr><tr><td>Agnes</td>"
+        "<td><ol><li>feeds the mother</li><li>lights the oven</li></ol></td></tr></table>"
+    )
+
+    blocks, _ = parse(page, "a.html")
+
+    assert [b.text for b in blocks] == [
+        "Plan",
+        "| Who | What |\n| --- | --- |\n| Agnes | 1. feeds the mother 2. lights the oven |",
+    ]
+
+
+def test_formatted_headings_and_list_items_keep_their_part(parse: Parse) -> None:
+    blocks, _ = parse("# The *old* mother\n\n1. Feed **her**.\n2. Wait.\n", "a.md")
+
+    assert [(b.kind, b.text) for b in blocks] == [
+        (BlockKind.HEADING, "The old mother"),
+        (BlockKind.LIST_ITEM, "1. Feed her."),
+        (BlockKind.LIST_ITEM, "2. Wait."),
+    ]
+    assert blocks[-1].heading_path == ("The old mother",)
 
 
 def test_what_a_slide_says_carries_its_number_and_title(parse: Parse) -> None:
@@ -114,8 +172,9 @@ def test_a_web_page_keeps_headings_lists_and_tables(parse: Parse) -> None:
     blocks, _ = parse(DEMO / "opening-hours.html")
 
     texts = {b.text: b.heading_path for b in blocks}
-    hours = ("Opening hours and directions", "Hours")
-    assert texts["Day: Sunday\nOpens: 07:30\nCloses: 11:30"] == hours
+    table = next(b for b in blocks if b.kind is BlockKind.TABLE)
+    assert table.heading_path == ("Opening hours and directions", "Hours")
+    assert "\n| Sunday | 07:30 | 11:30 |" in table.text
     assert "- Dogs wait outside, there is a bowl." in texts
 
 

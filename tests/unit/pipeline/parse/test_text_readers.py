@@ -1,6 +1,7 @@
 """Text, CSV, JSON and JSON Lines: streamed, in any encoding, every block with its place."""
 
 import codecs
+import json
 from pathlib import Path
 
 import pytest
@@ -137,11 +138,23 @@ def test_records_of_a_json_document_carry_their_path(parse: Parse) -> None:
 
     blocks, _ = parse(content, "a.json")
 
-    assert [(b.heading_path, b.text) for b in blocks] == [
-        ((), "shop: Larkspur\nopen: true"),
-        (("address",), "address.street: Larkspur Street\naddress.number: 4"),
-        (("orders[0]",), "item: rye\ntags: dark, large"),
-        (("orders[1]",), "item: knot\nby.n: 1"),
+    assert [(b.heading_path, b.position.path, b.text) for b in blocks] == [
+        ((), "$", "shop: Larkspur\nopen: true"),
+        (("address",), "$.address", "address.street: Larkspur Street\naddress.number: 4"),
+        (("orders[0]",), "$.orders[0]", "item: rye\ntags: dark, large"),
+        (("orders[1]",), "$.orders[1]", "item: knot\nby.n: 1"),
+    ]
+
+
+def test_a_part_of_a_record_carries_the_innermost_path_that_holds_it(parse: Parse) -> None:
+    items = [{"sku": f"loaf {n}", "the price": "x" * 3_000} for n in range(3)]
+
+    blocks, _ = parse(json.dumps({"orders": [{"lines": items}, {"a b": {"c": 1}}]}), "a.json")
+
+    assert [b.position.path for b in blocks] == [
+        "$.orders[0].lines",
+        "$.orders[0].lines[2]",
+        '$.orders[1]["a b"]',
     ]
 
 
