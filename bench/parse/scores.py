@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 
-_WORD = re.compile(r"\w+")
+from pipeline.parse.pdf.agreement import similarity, words
+
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+\-.!|<>~])")
 _HEADING = re.compile(r"#{1,6}\s+(.+)")
@@ -32,7 +33,7 @@ def scores(markdown: str, truth: str) -> Scores:
     """Of one document."""
     expected_cells, expected_headings = Counter(_neighbours(truth)), Counter(_headings(truth))
     return Scores(
-        order=_similarity(_words(markdown), _words(truth)),
+        order=similarity(_words(markdown), _words(truth)),
         tables=_f1(Counter(_neighbours(markdown)), expected_cells) if expected_cells else None,
         headings=_f1(Counter(_headings(markdown)), expected_headings)
         if expected_headings
@@ -45,25 +46,7 @@ def _plain(markdown: str) -> str:
 
 
 def _words(markdown: str) -> list[str]:
-    return _WORD.findall(_plain(markdown))
-
-
-def _similarity(one: list[str], other: list[str]) -> float:
-    total = len(one) + len(other)
-    return 2 * _common_length(one, other) / total if total else 1.0
-
-
-def _common_length(one: list[str], other: list[str]) -> int:
-    """Of the longest common subsequence: Hyyrö's bits, a row of the table in one integer."""
-    places: dict[str, int] = {}
-    for at, word in enumerate(one):
-        places[word] = places.get(word, 0) | (1 << at)
-    mask = (1 << len(one)) - 1
-    row = mask
-    for word in other:
-        matches = row & places.get(word, 0)
-        row = ((row + matches) | (row - matches)) & mask
-    return len(one) - row.bit_count()
+    return words(_plain(markdown))
 
 
 def _f1(found: "Counter[object]", expected: "Counter[object]") -> float:

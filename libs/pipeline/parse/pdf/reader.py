@@ -1,25 +1,30 @@
-"""PDF text, a window of pages at a time: paragraphs with page and box.
+"""A PDF a window of pages at a time: lines from PDFium, tables from liteparse, drafts from both."""
 
-docling-rs finds the paragraphs; a page it finds nothing on is read again with PDFium, which reads
-some fonts that it does not.
-"""
-
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pypdfium2
 
-from pipeline.document import Box, Position
 from pipeline.errors import DocumentCorrupt, DocumentEncrypted, TooManyPages
-from pipeline.parse.docling_engine import convert
-from pipeline.parse.docling_tree import Geometry, TreeWalk
+from pipeline.parse.pdf.completion import CompletePage, complete_page
+from pipeline.parse.pdf.coverage import is_thin
+from pipeline.parse.pdf.furniture import Furniture
+from pipeline.parse.pdf.lines import Page, read_page
+from pipeline.parse.pdf.outline import Outline, TextStyles
+from pipeline.parse.pdf.page_layout import drafts_of
+from pipeline.parse.pdf.tables import Structure, structures
 from pipeline.parse.source import Draft, Notes, Source
 
-# Opening the file anew for each window costs some seconds a thousand pages; one window for all
-# would hold the tree of all.
-WINDOW_PAGES = 400
+# Enough to see what comes again at every page's edge; the lines of one window are held at a time.
+WINDOW_PAGES = 100
+
+_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 
 
-def read_pdf(source: Source, notes: Notes) -> Iterator[Draft]:
+def read_pdf(
+    source: Source, notes: Notes, *, complete: CompletePage = complete_page
+) -> Iterator[Draft]:
     """Raises TooLarge, TooManyPages, DocumentEncrypted and DocumentCorrupt."""
     source.must_fit_in_memory()
     document = _open(source)
@@ -29,11 +34,9 @@ def read_pdf(source: Source, notes: Notes) -> Iterator[Draft]:
             raise TooManyPages(f"a document may have at most {source.limits.pages_max} pages")
         notes.page_count = pages
         silent = 0
+        reading = _Document(source, document, complete, notes)
         for first in range(1, pages + 1, WINDOW_PAGES):
-            window = range(first, min(first + WINDOW_PAGES, pages + 1))
-            by_page = _paragraphs(source, window)
-            for page in window:
-                drafts = by_page.get(page) or list(_page_text(document, page))
+            for drafts in reading.window(range(first, min(first + WINDOW_PAGES, pages + 1))):
                 silent += not drafts
                 yield from drafts
         if 0 < silent < pages:
@@ -51,42 +54,50 @@ def _open(source: Source) -> pypdfium2.PdfDocument:
         raise DocumentCorrupt("the file cannot be opened as a PDF") from error
 
 
-def _paragraphs(source: Source, window: range) -> dict[int, list[Draft]]:
-    by_page: dict[int, list[Draft]] = {}
-    try:
-        tree = convert(source, pages=(window.start, window.stop - 1))
-    except DocumentCorrupt:
-        return by_page  # PDFium opened it, so its pages are still to be had
-    for draft in TreeWalk(tree, Geometry()).drafts():
-        page = draft.position.page
-        if page is not None and draft.text.strip():
-            by_page.setdefault(page, []).append(draft)
-    return by_page
+class _Document:
+    """What is known of a document from the pages read so far."""
+
+    def __init__(
+        self,
+        source: Source,
+        document: pypdfium2.PdfDocument,
+        complete: CompletePage,
+        notes: Notes,
+    ) -> None:
+        self._source = source
+        self._document = document
+        self._complete = complete
+        self._notes = notes
+        self._furniture = Furniture()
+        self._styles = TextStyles()
+        self._outline = Outline()
+
+    def window(self, numbers: range) -> Iterator[list[Draft]]:
+        """The drafts of each page, in order."""
+        pages = [read_page(self._document, number) or Page(number, 0, 0, []) for number in numbers]
+        self._furniture.learn(pages)
+        self._styles.learn(pages)
+        vocabulary = _vocabulary(pages)
+        found = structures(self._source.path, numbers) if any(p.lines for p in pages) else {}
+        for page in pages:
+            yield self._drafts(page, found.get(page.number, Structure()), vocabulary)
+
+    def _drafts(self, page: Page, structure: Structure, vocabulary: set[str]) -> list[Draft]:
+        style = self._styles.usual
+        own = replace(page, lines=self._furniture.without(page, style.size))
+        drafts = list(drafts_of(own, structure, self._outline, style, vocabulary))
+        if page.height and is_thin(self._document, page):
+            drafts, note = self._complete(self._document, page.number, drafts)
+            if note is not None:
+                self._notes.warn(note.warning)
+        return drafts
 
 
-def _page_text(document: pypdfium2.PdfDocument, number: int) -> Iterator[Draft]:
-    """The page's text as PDFium sees it, one draft in the box that holds it all."""
-    try:
-        page = document[number - 1]
-        text_page = page.get_textpage()
-    except pypdfium2.PdfiumError:
-        return  # one broken page does not cost the others
-    try:
-        text = text_page.get_text_bounded()
-        if not text.strip():
-            return
-        rectangles = [text_page.get_rect(at) for at in range(text_page.count_rects())]
-        height = page.get_height()
-        box = None
-        if rectangles:
-            left, bottom, right, top = zip(*rectangles, strict=True)
-            box = Box(
-                round(min(left), 2),
-                round(height - max(top), 2),
-                round(max(right), 2),
-                round(height - min(bottom), 2),
-            )
-        yield Draft(text, position=Position(page=number, box=box))
-    finally:
-        text_page.close()
-        page.close()
+def _vocabulary(pages: Sequence[Page]) -> set[str]:
+    """Words that stand whole within a line, those with hyphens too."""
+    return {
+        word.casefold()
+        for page in pages
+        for line in page.lines
+        for word in _WORD.findall(line.text)[:-1]
+    }

@@ -1,0 +1,115 @@
+"""Running heads, feet and page numbers: what stands at the same place of page after page.
+
+A line is furniture only if it stands near the top or bottom edge, is set no larger than the text,
+and has been seen there on several pages, numbers in it aside; or if it is nothing but a number that
+grows with the pages. All else stays.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from pipeline.parse.pdf.lines import Line, Page
+
+BAND = 0.14  # of the page's height, at either edge
+PAGES_MIN = 3  # a line of two pages may be a form's
+NUMBERED_PAGES_MIN = 2  # the number itself shows that it is no text
+LINES_MAX = 4  # of each band: a longer running head is none
+PLACE_POINTS = 4.0  # lines nearer to each other stand at one place
+SIZE_SHARE_MAX = 1.15  # of the text's size; what is larger is a title, even if it comes again
+CHARACTERS_MAX = 200
+
+_DIGITS = re.compile(r"\d+")
+_NUMBER = re.compile(
+    r"\W*(?:page|seite|pagina|página|p\.|pag\.|стр\.)?\s*(\d{1,5}|[ivxlc]{1,7})"
+    r"(?:\s*(?:of|von|de|di|sur|из|/|\|)\s*\d{1,5})?\W*",
+    re.IGNORECASE,
+)
+_ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
+
+
+class _Place(NamedTuple):
+    """Where a line stands and what it says, its numbers aside."""
+
+    edge: str
+    step: int
+    text: str
+
+
+class Furniture:
+    """Of one document. Pages are learnt a window at a time, in order; nothing is forgotten."""
+
+    def __init__(self) -> None:
+        self._pages: defaultdict[_Place, set[int]] = defaultdict(set)
+        # By place and by how far the number is ahead of the page's.
+        self._numbered: defaultdict[tuple[str, int, int], set[int]] = defaultdict(set)
+
+    def learn(self, pages: Sequence[Page]) -> None:
+        for page in pages:
+            for edge, line in _edge_lines(page):
+                step = _step(page, edge, line)
+                for near in (step, step + 1):
+                    self._pages[_Place(edge, near, _shape(line.text))].add(page.number)
+                    if (number := _number(line.text)) is not None:
+                        ahead = number - page.number
+                        self._numbered[edge, near, ahead].add(page.number)
+
+    def without(self, page: Page, text_size: float) -> list[Line]:
+        """The lines of a page that has been learnt, without its furniture."""
+        furniture = {
+            id(line)
+            for edge, line in _edge_lines(page)
+            if line.size <= SIZE_SHARE_MAX * text_size and self._is_furniture(page, edge, line)
+        }
+        return [line for line in page.lines if id(line) not in furniture]
+
+    def _is_furniture(self, page: Page, edge: str, line: Line) -> bool:
+        step = _step(page, edge, line)
+        number = _number(line.text)
+        for near in (step, step + 1):
+            if number is not None:
+                if len(self._numbered[edge, near, number - page.number]) >= NUMBERED_PAGES_MIN:
+                    return True
+            elif len(self._pages[_Place(edge, near, _shape(line.text))]) >= PAGES_MIN:
+                return True
+        return False
+
+
+def _edge_lines(page: Page) -> Iterator[tuple[str, Line]]:
+    """The outermost lines of both bands, short ones only."""
+    upright = [line for line in page.lines if line.turn == 0]
+    tops = [line for line in upright if line.box.bottom <= BAND * page.height]
+    bottoms = [line for line in upright if line.box.top >= (1 - BAND) * page.height]
+    tops.sort(key=lambda line: line.box.top)
+    bottoms.sort(key=lambda line: -line.box.bottom)
+    for edge, lines in (("top", tops), ("bottom", bottoms)):
+        for line in lines[:LINES_MAX]:
+            if len(line.text) <= CHARACTERS_MAX:
+                yield edge, line
+
+
+def _step(page: Page, edge: str, line: Line) -> int:
+    distance = line.depth if edge == "top" else page.height - line.depth
+    return int(distance / PLACE_POINTS)
+
+
+def _shape(text: str) -> str:
+    return _DIGITS.sub("#", " ".join(text.split()).casefold())
+
+
+def _number(text: str) -> int | None:
+    """The value of a line that is a page's number and nothing else."""
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        return None
+    digits = found.group(1).lower()
+    return int(digits) if digits.isdecimal() else _roman(digits)
+
+
+def _roman(digits: str) -> int:
+    values = [_ROMAN[digit] for digit in digits]
+    return sum(
+        -value if value < max(values[at + 1 :], default=0) else value
+        for at, value in enumerate(values)
+    )
