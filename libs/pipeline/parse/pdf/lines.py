@@ -19,7 +19,8 @@ from pipeline.parse.pdf.ligatures import in_reading_order
 # PDFium ends a line so; a word that goes on in the next line it marks, and ends no line there.
 _HYPHENS = "\x02\ufffe"
 _LINE = re.compile(rf"[^\r\n{_HYPHENS}]+[{_HYPHENS}]?")
-_BOLD = re.compile(rb"bold|black|heavy|demi", re.IGNORECASE)
+# `bx` is how TeX calls it, `medi` how its copies of Times do.
+_BOLD = re.compile(rb"bold|black|heavy|demi|medi$|(?:cm|sf|ec)(?:ss)?bx", re.IGNORECASE)
 _BOLD_WEIGHT = 600
 _FONT_NAME_BYTES = 128
 # What stands for a character that the font does not name.
@@ -42,6 +43,7 @@ class Line:
     is_bold: bool
     is_broken: bool  # its last word goes on in the next line
     turn: int = 0
+    font: bytes = b""
 
 
 @dataclass(slots=True)
@@ -157,7 +159,7 @@ class _Reader:
             3: (box.top, box.bottom, -x),
         }[turn]
         bold = all(self._is_bold(at) for at in {first, middle, last})
-        return Line(text, box, begin, end, depth, size, bold, broken, turn)
+        return Line(text, box, begin, end, depth, size, bold, broken, turn, self._font(middle))
 
     def _box(self, first: int, last: int) -> Box | None:
         count = raw.FPDFText_CountRects(self._page, first, last - first + 1)
@@ -198,5 +200,10 @@ class _Reader:
     def _is_bold(self, at: int) -> bool:
         if raw.FPDFText_GetFontWeight(self._page, at) >= _BOLD_WEIGHT:
             return True
+        return _BOLD.search(self._font(at)) is not None
+
+    def _font(self, at: int) -> bytes:
+        """Its name, without the mark of a part of it; empty for blanks that PDFium has put in."""
+        self._name[0] = b"\0"
         raw.FPDFText_GetFontInfo(self._page, at, self._name, _FONT_NAME_BYTES, self._flags)
-        return _BOLD.search(self._name.value) is not None
+        return bytes(self._name.value.rpartition(b"+")[2])

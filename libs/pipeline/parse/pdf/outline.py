@@ -9,6 +9,8 @@ from pipeline.parse.pdf.lines import Page
 from pipeline.parse.pdf.paragraphs import Paragraph
 
 LARGER = 1.12  # than the text: the least by which a reader notices a heading
+BOLD = 0.9  # a bold one may even be a little smaller
+OTHER_FONT = 1.05  # in a font of its own
 CHARACTERS_MAX = 200
 BOLD_CHARACTERS_MAX = 120  # what is as large as the text and longer is an emphasis
 LINES_MAX = 3
@@ -26,18 +28,20 @@ class TextStyle:
 
     size: float = 10.0
     is_bold: bool = False
+    font: bytes = b""
 
 
 class TextStyles:
     """Counts the characters of every style, so that what is read later is judged by all before."""
 
     def __init__(self) -> None:
-        self._characters: Counter[tuple[float, bool]] = Counter()
+        self._characters: Counter[tuple[float, bool, bytes]] = Counter()
 
     def learn(self, pages: Iterable[Page]) -> None:
         for page in pages:
             for line in page.lines:
-                self._characters[round(line.size * 2) / 2, line.is_bold] += len(line.text)
+                style = (round(line.size * 2) / 2, line.is_bold, line.font)
+                self._characters[style] += len(line.text)
 
     @property
     def usual(self) -> TextStyle:
@@ -55,7 +59,9 @@ def is_heading(paragraph: Paragraph, text: TextStyle, *, was_named: bool = False
         return False
     if paragraph.size >= LARGER * text.size:
         return not (len(words) > BOLD_CHARACTERS_MAX and _SENTENCE_END.search(words))
-    is_set_off = paragraph.is_bold and not text.is_bold and paragraph.size >= 0.9 * text.size
+    is_set_off = (
+        paragraph.is_bold and not text.is_bold and paragraph.size >= BOLD * text.size
+    ) or (paragraph.font != text.font and paragraph.size >= OTHER_FONT * text.size)
     if not (is_set_off or was_named) or len(words) > BOLD_CHARACTERS_MAX:
         return False
     return _NUMBERED.match(words) is not None or not _SENTENCE_END.search(words)

@@ -6,6 +6,7 @@ from pipeline.document import BlockKind, Position
 from pipeline.parse.pdf.lines import Line, Page
 from pipeline.parse.pdf.outline import Outline, TextStyle, is_heading
 from pipeline.parse.pdf.paragraphs import Paragraph, item_text, paragraphs
+from pipeline.parse.pdf.reading_order import in_reading_order
 from pipeline.parse.pdf.tables import Structure, Table, bare, confirmed
 from pipeline.parse.source import Draft
 
@@ -13,28 +14,37 @@ from pipeline.parse.source import Draft
 def drafts_of(
     page: Page, structure: Structure, outline: Outline, style: TextStyle, vocabulary: Collection[str]
 ) -> Iterator[Draft]:
-    """In reading order. A table stands where its first line does."""
-    first_lines: dict[int, Table] = {}
-    within: set[int] = set()
-    for table, lines in confirmed(page, structure.tables):
-        first_lines[id(lines[0])] = table
-        within.update(map(id, lines))
-    run: list[Line] = []
+    """In reading order."""
     last: Draft | None = None
-    for line in [*page.lines, None]:
-        if line is not None and id(line) not in within:
+    for part in in_reading_order(list(_parts(page, structure, vocabulary))):
+        if isinstance(part, Table):
+            position = Position(page=page.number, box=part.box)
+            last = Draft(
+                part.markdown, BlockKind.TABLE, heading_path=outline.path, position=position
+            )
+        else:
+            last = _draft(page, part, structure, outline, style, last)
+        yield last
+
+
+def _parts(
+    page: Page, structure: Structure, vocabulary: Collection[str]
+) -> Iterator[Paragraph | Table]:
+    """In the order of the content; a table stands where its first line does."""
+    tables: dict[int, Table | None] = {}
+    for table, lines in confirmed(page, structure.tables):
+        tables.update(dict.fromkeys(map(id, lines)))
+        tables[id(lines[0])] = table
+    run: list[Line] = []
+    for line in page.lines:
+        if id(line) not in tables:
             run.append(line)
             continue
-        for paragraph in paragraphs(run, vocabulary):
-            last = _draft(page, paragraph, structure, outline, style, last)
-            yield last
+        yield from paragraphs(run, vocabulary)
         run = []
-        if line is not None and (found := first_lines.get(id(line))) is not None:
-            position = Position(page=page.number, box=found.box)
-            last = Draft(
-                found.markdown, BlockKind.TABLE, heading_path=outline.path, position=position
-            )
-            yield last
+        if (found := tables[id(line)]) is not None:
+            yield found
+    yield from paragraphs(run, vocabulary)
 
 
 def _draft(

@@ -50,6 +50,10 @@ class Paragraph:
         return all(line.is_bold for line in self.lines)
 
     @property
+    def font(self) -> bytes:
+        return self.lines[0].font
+
+    @property
     def is_item(self) -> bool:
         return _ITEM.match(self.text) is not None
 

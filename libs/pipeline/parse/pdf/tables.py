@@ -13,6 +13,7 @@ import liteparse
 
 from pipeline.document import Box
 from pipeline.parse.pdf.agreement import similarity, words
+from pipeline.parse.pdf.ligatures import is_right_to_left
 from pipeline.parse.pdf.lines import Line, Page
 
 SLACK_POINTS = 2.0
@@ -101,6 +102,8 @@ def _table(rows: list[list[str]], box: Box) -> Table | None:
 
 def confirmed(page: Page, tables: Iterable[Table]) -> Iterator[tuple[Table, list[Line]]]:
     """Each with the lines that it stands for, no line twice."""
+    if is_right_to_left(" ".join(line.text for line in page.lines)):
+        return  # their columns come in the order of the other direction, their words out of it
     taken: set[int] = set()
     for table in tables:
         lines = [
