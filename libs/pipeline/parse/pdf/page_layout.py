@@ -7,7 +7,8 @@ from pipeline.parse.pdf.lines import Line, Page
 from pipeline.parse.pdf.outline import Outline, TextStyle, is_heading
 from pipeline.parse.pdf.paragraphs import Paragraph, item_text, paragraphs
 from pipeline.parse.pdf.reading_order import in_reading_order
-from pipeline.parse.pdf.tables import Structure, Table, bare, confirmed
+from pipeline.parse.pdf.table_grid import Table
+from pipeline.parse.pdf.tables import Structure, bare, confirmed
 from pipeline.parse.source import Draft
 
 

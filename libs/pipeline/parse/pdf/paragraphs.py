@@ -13,7 +13,7 @@ from pipeline.parse.pdf.lines import Line
 PITCH = 1.2  # lines of a page too short to tell: a fifth of the size between them
 PITCH_RANGE = (0.7, 3.0)  # what may be the distance of lines at all, in sizes
 PITCH_SLACK = 1.22  # over the page's usual distance begins another paragraph
-SIZE_SLACK = 0.12  # of the size: bold and regular cuts of one text differ by less
+SIZE_SLACK = 0.05  # of the size: rounding, and words of another font in a line
 INDENT = 0.8  # in sizes
 
 _ITEM = re.compile(r"(?:[•◦▪‣∙●○■□➢➤✓]|[-–—*]\s)\s*\S|\(?(?:\d{1,3}|[a-zA-Z])[.)]\s+\S")

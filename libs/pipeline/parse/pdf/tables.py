@@ -4,9 +4,9 @@ It finds tables in pages of two columns too, and in whole pages; such a one read
 PDFium column by column, so their order tells.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 
 import liteparse
@@ -15,27 +15,20 @@ from pipeline.document import Box
 from pipeline.parse.pdf.agreement import similarity, words
 from pipeline.parse.pdf.ligatures import is_right_to_left
 from pipeline.parse.pdf.lines import Line, Page
+from pipeline.parse.pdf.table_grid import (
+    Cell,
+    Table,
+    completed,
+    is_within,
+    table_of,
+    without_running_text,
+)
 
-SLACK_POINTS = 2.0
 FILLED_MIN = 0.4  # of the cells
+HOLDING_MIN = 0.75  # of the words: what is missing can be put back, what is not has another reason
+LOST_MAX = 0.02  # of the words, for what one engine writes in two words and the other in one
 AGREEMENT_MIN = 0.6  # of the order of words
-HOLDING_MIN = 0.9  # of the words themselves
-COLUMNS_MAX = 60
-CELLS_MAX = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows of cells, the first of which names the columns."""
-
-    rows: list[list[str]]
-    box: Box
-
-    @property
-    def markdown(self) -> str:
-        header, *body = self.rows
-        rule = "|" + " - |" * len(header)
-        return "\n".join([_row(header), rule, *map(_row, body)])
+CELLS_MAX = 20_000  # of one page: it reads no sheet of more
 
 
 @dataclass(slots=True)
@@ -73,15 +66,18 @@ def _structure(page: liteparse.ParsedPage) -> Structure:
         if block.kind == "heading" and block.text:
             found.headings.add(bare(block.text))
         elif block.kind == "table" and block.bbox is not None:
-            rows = [[cell.text for cell in row] for row in [block.header or [], *(block.rows or [])]]
-            edges = block.bbox
-            box = Box(
-                round(edges.x, 2), round(edges.y, 2),
-                round(edges.x + edges.width, 2), round(edges.y + edges.height, 2),
-            )  # fmt: skip
-            if (table := _table(rows, box)) is not None:
+            rows = [block.header or [], *(block.rows or [])]
+            cells = [[Cell(cell.text, _box(cell.bbox)) for cell in row] for row in rows]
+            if sum(map(len, rows)) <= CELLS_MAX and (table := table_of(cells, _box(block.bbox))):
                 found.tables.append(table)
     return found
+
+
+def _box(edges: liteparse.AnnotationRect | None) -> Box | None:
+    if edges is None:
+        return None
+    right, bottom = edges.x + edges.width, edges.y + edges.height
+    return Box(round(edges.x, 2), round(edges.y, 2), round(right, 2), round(bottom, 2))
 
 
 def bare(text: str) -> str:
@@ -89,47 +85,38 @@ def bare(text: str) -> str:
     return "".join(words(text)).casefold()
 
 
-def _table(rows: list[list[str]], box: Box) -> Table | None:
-    rows = [row for row in rows if any(cell.strip() for cell in row)]
-    columns = max(map(len, rows), default=0)
-    if len(rows) < 2 or not 2 <= columns <= COLUMNS_MAX or columns * len(rows) > CELLS_MAX:
-        return None
-    filled = sum(bool(cell.strip()) for row in rows for cell in row)
-    if filled < FILLED_MIN * columns * len(rows):
-        return None
-    return Table([row + [""] * (columns - len(row)) for row in rows], box)
-
-
 def confirmed(page: Page, tables: Iterable[Table]) -> Iterator[tuple[Table, list[Line]]]:
-    """Each with the lines that it stands for, no line twice."""
+    """Each with the lines whose words it holds, no line twice."""
     if is_right_to_left(" ".join(line.text for line in page.lines)):
         return  # their columns come in the order of the other direction, their words out of it
-    taken: set[int] = set()
-    for table in tables:
-        lines = [
-            line for line in page.lines if id(line) not in taken and _is_within(line.box, table.box)
-        ]
-        if lines and _agree(table, lines):
-            taken.update(map(id, lines))
-            yield table, lines
+    lines = page.lines
+    for found in tables:
+        table = without_running_text(found, lines)
+        if table is None:
+            continue
+        own = [line for line in lines if is_within(line.box, table.box)]
+        if not own or _held(table, own) < HOLDING_MIN:
+            continue
+        table = completed(table, own)
+        if _is_sound(table, own):
+            taken = set(map(id, own))
+            lines = [line for line in lines if id(line) not in taken]
+            yield table, own
 
 
-def _is_within(inner: Box, outer: Box) -> bool:
-    across, down = (inner.left + inner.right) / 2, (inner.top + inner.bottom) / 2
-    return (
-        outer.left - SLACK_POINTS <= across <= outer.right + SLACK_POINTS
-        and outer.top - SLACK_POINTS <= down <= outer.bottom + SLACK_POINTS
-    )
+def _held(table: Table, lines: Sequence[Line]) -> float:
+    """How far table and lines hold the same words."""
+    return similarity(sorted(_words_of(lines)), sorted(words(table.text)))
 
 
-def _agree(table: Table, lines: Sequence[Line]) -> bool:
-    there = words(" ".join(line.text for line in lines))
-    ours = words(" ".join(chain.from_iterable(table.rows)))
-    return (
-        similarity(sorted(there), sorted(ours)) >= HOLDING_MIN
-        and similarity(there, ours) >= AGREEMENT_MIN
-    )
+def _is_sound(table: Table, lines: Sequence[Line]) -> bool:
+    cells = [cell for row in table.rows for cell in row]
+    if sum(bool(cell.text.strip()) for cell in cells) < FILLED_MIN * len(cells):
+        return False
+    there, ours = _words_of(lines), words(table.text)
+    lost = Counter(there) - Counter(ours)
+    return lost.total() <= LOST_MAX * len(there) and similarity(there, ours) >= AGREEMENT_MIN
 
 
-def _row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
+def _words_of(lines: Iterable[Line]) -> list[str]:
+    return words(" ".join(line.text for line in lines))
