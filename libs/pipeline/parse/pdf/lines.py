@@ -8,6 +8,7 @@ import ctypes
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from math import hypot
 
 import pypdfium2
@@ -44,6 +45,7 @@ class Line:
     is_broken: bool  # its last word goes on in the next line
     turn: int = 0
     font: bytes = b""
+    gap: float = 0.0  # the widest within it
 
 
 @dataclass(slots=True)
@@ -131,19 +133,21 @@ class _Reader:
         direct = len(text) == self._count
         for found in _LINE.finditer(text):
             broken = found.group()[-1] in _HYPHENS
-            line = found.group().rstrip(_HYPHENS)
-            body = line.strip()
+            whole = found.group().rstrip(_HYPHENS)
+            body = whole.strip()
             if not body:
                 continue
-            first = found.start() + len(line) - len(line.lstrip())
+            first = found.start() + len(whole) - len(whole.lstrip())
             last = first + len(body) - 1
             if not direct:  # what has no character, and what has two, is counted otherwise
                 first, last = self._index(first), self._index(last)
-            box = self._box(first, last)
+            box, gap = self._box(first, last)
             if box is None:
                 continue
             body = in_reading_order(body, lambda at, first=first: self._char_box(first + at))
-            yield self._line(body, box, first, last, broken)
+            line = self._line(body, box, first, last, broken)
+            line.gap = gap
+            yield line
 
     def _index(self, at: int) -> int:
         return max(int(raw.FPDFText_GetCharIndexFromTextIndex(self._page, at)), 0)
@@ -161,7 +165,8 @@ class _Reader:
         bold = all(self._is_bold(at) for at in {first, middle, last})
         return Line(text, box, begin, end, depth, size, bold, broken, turn, self._font(middle))
 
-    def _box(self, first: int, last: int) -> Box | None:
+    def _box(self, first: int, last: int) -> tuple[Box | None, float]:
+        """And the widest gap from left to right between the runs of text in it."""
         count = raw.FPDFText_CountRects(self._page, first, last - first + 1)
         left, top, right, bottom = self._edges
         rectangles = []
@@ -169,9 +174,13 @@ class _Reader:
             if raw.FPDFText_GetRect(self._page, at, left, top, right, bottom):
                 rectangles.append((left.value, bottom.value, right.value, top.value))
         if not rectangles:
-            return None
+            return None, 0.0
         lefts, bottoms, rights, tops = zip(*rectangles, strict=True)
-        return self._view.box(min(lefts), min(bottoms), max(rights), max(tops))
+        box = self._view.box(min(lefts), min(bottoms), max(rights), max(tops))
+        if count == 1:
+            return box, 0.0
+        rectangles.sort()
+        return box, max(after[0] - before[2] for before, after in pairwise(rectangles))
 
     def _char_box(self, at: int) -> tuple[float, float, float, float]:
         left, right, bottom, top = self._edges

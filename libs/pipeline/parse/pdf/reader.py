@@ -13,7 +13,7 @@ from pipeline.parse.pdf.furniture import Furniture
 from pipeline.parse.pdf.lines import Page, read_page
 from pipeline.parse.pdf.outline import Outline, TextStyles
 from pipeline.parse.pdf.page_layout import drafts_of
-from pipeline.parse.pdf.tables import Structure, structures
+from pipeline.parse.pdf.tables import Structure, may_hold_table, structures
 from pipeline.parse.source import Draft, Notes, Source
 
 # Enough to see what comes again at every page's edge; the lines of one window are held at a time.
@@ -78,7 +78,9 @@ class _Document:
         self._furniture.learn(pages)
         self._styles.learn(pages)
         vocabulary = _vocabulary(pages)
-        found = structures(self._source.path, numbers) if any(p.lines for p in pages) else {}
+        found = structures(
+            self._source.path, [page.number for page in pages if may_hold_table(page)]
+        )
         for page in pages:
             yield self._drafts(page, found.get(page.number, Structure()), vocabulary)
 

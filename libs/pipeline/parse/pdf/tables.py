@@ -7,6 +7,7 @@ PDFium column by column, so their order tells.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import liteparse
@@ -15,6 +16,7 @@ from pipeline.document import Box
 from pipeline.parse.pdf.agreement import similarity, words
 from pipeline.parse.pdf.ligatures import is_right_to_left
 from pipeline.parse.pdf.lines import Line, Page
+from pipeline.parse.pdf.paragraphs import PITCH
 from pipeline.parse.pdf.table_grid import (
     Cell,
     Table,
@@ -24,7 +26,14 @@ from pipeline.parse.pdf.table_grid import (
     without_running_text,
 )
 
+GAP = 1.5  # in sizes: wider than any blank between words
+ROOM_MAX = 0.75  # in sizes, to a character; Latin letters take half on average
+WIDE_ROOM_MAX = 1.15  # Chinese ones all of it
+SAME_ROW = 0.3  # in sizes
+CELL_LINES_MAX = 8
+ROWS_MIN = 2
 FILLED_MIN = 0.4  # of the cells
+SAYING_MIN = 0.3  # of a column's cells have words
 HOLDING_MIN = 0.75  # of the words: what is missing can be put back, what is not has another reason
 LOST_MAX = 0.02  # of the words, for what one engine writes in two words and the other in one
 AGREEMENT_MIN = 0.6  # of the order of words
@@ -39,13 +48,34 @@ class Structure:
     headings: set[str] = field(default_factory=set)  # without blanks
 
 
-def structures(path: Path, window: range) -> dict[int, Structure]:
-    """By page number; pages that it cannot read are missing, and it never raises."""
+def may_hold_table(page: Page) -> bool:
+    """Whether lines of it are set as rows are; most pages cost nothing then."""
+    rows = sum(_is_spread(line) for line in page.lines)
+    for before, after in pairwise(page.lines):
+        # A cell of several lines is followed by one to the right of its first.
+        step = (after.depth - before.depth) / max(before.size, 0.1)
+        is_beside = -CELL_LINES_MAX * PITCH < step < SAME_ROW
+        rows += is_beside and after.begin - before.end > GAP * before.size
+    return rows >= ROWS_MIN
+
+
+def _is_spread(line: Line) -> bool:
+    """Whether there are gaps in it: more room to a character than a font takes."""
+    if line.gap > GAP * line.size:
+        return True
+    room = (line.end - line.begin) / max(line.size * len(line.text), 0.1)
+    return room > (ROOM_MAX if line.text.isascii() else WIDE_ROOM_MAX)
+
+
+def structures(path: Path, numbers: Sequence[int]) -> dict[int, Structure]:
+    """By page number, of these; pages that it cannot read are missing, and it never raises."""
+    if not numbers:
+        return {}
     parser = liteparse.LiteParse(
         output_format="markdown",
         ocr_enabled=False,
-        target_pages=f"{window.start}-{window.stop - 1}",
-        max_pages=window.stop,  # it stops at 1,000 by itself
+        target_pages=",".join(map(str, numbers)),
+        max_pages=numbers[-1],  # it stops at 1,000 by itself
         continue_on_page_error=True,
         num_workers=1,
         image_mode="off",
@@ -113,9 +143,15 @@ def _is_sound(table: Table, lines: Sequence[Line]) -> bool:
     cells = [cell for row in table.rows for cell in row]
     if sum(bool(cell.text.strip()) for cell in cells) < FILLED_MIN * len(cells):
         return False
+    if sum(_says_something(column) for column in zip(*table.rows, strict=True)) < 2:
+        return False  # bullets beside a list
     there, ours = _words_of(lines), words(table.text)
     lost = Counter(there) - Counter(ours)
     return lost.total() <= LOST_MAX * len(there) and similarity(there, ours) >= AGREEMENT_MIN
+
+
+def _says_something(column: Sequence[Cell]) -> bool:
+    return sum(bool(words(cell.text)) for cell in column) >= SAYING_MIN * len(column)
 
 
 def _words_of(lines: Iterable[Line]) -> list[str]:
