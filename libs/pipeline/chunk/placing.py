@@ -1,6 +1,7 @@
 """From spans to chunks: without outer blanks, within every limit, each with its place.
 
-A chunk carries the heading path and the position of the block it starts in.
+A chunk carries the heading path and the position of the block it starts in; its box is around all
+blocks that it has text of.
 """
 
 from collections import deque
@@ -14,7 +15,7 @@ from pipeline.chunk.context import bounded, header_of, headings_line
 from pipeline.chunk.cutting import Span
 from pipeline.chunk.fitting import Limits, halves, without_repetition
 from pipeline.chunk.settings import ChunkSettings
-from pipeline.document import Block, BlockKind, Chunk, Position
+from pipeline.document import Block, BlockKind, Chunk, Position, around
 
 _CLUSTER = regex.compile(r"\X")
 
@@ -86,13 +87,22 @@ class Placer:
             char_start=start,
             char_end=end,
             heading_path=path,
-            position=_position_within(known.block, start),
+            position=self._place(known.block, start, end),
             context=bounded(
                 headings_line(path) if self._settings.heading_prefix else "",
                 _header_before(known, start),
                 input_tokens=self._limits.input_tokens,
             ),
         )
+
+    def _place(self, block: Block, start: int, end: int) -> Position:
+        """Where it starts; its box holds all that it has of that page."""
+        position = _position_within(block, start)
+        if position.box is None:
+            return position
+        places = [k.block.position for k in self._blocks if k.block.char_start < end]
+        boxes = [p.box for p in places if p.box is not None and p.page == position.page]
+        return replace(position, box=around(boxes))
 
     def _block_at(self, start: int) -> _Known:
         # Chunks start ever later, so blocks that end before this one are done with.

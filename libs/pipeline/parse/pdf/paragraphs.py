@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pipeline.document import Box
+from pipeline.document import Box, around
 from pipeline.parse.pdf.ligatures import is_right_to_left
 from pipeline.parse.pdf.lines import Line
 
@@ -35,11 +35,7 @@ class Paragraph:
 
     @property
     def box(self) -> Box:
-        boxes = [line.box for line in self.lines]
-        return Box(
-            min(box.left for box in boxes), min(box.top for box in boxes),
-            max(box.right for box in boxes), max(box.bottom for box in boxes),
-        )  # fmt: skip
+        return around(line.box for line in self.lines)
 
     @property
     def size(self) -> float:

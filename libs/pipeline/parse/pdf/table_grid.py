@@ -6,10 +6,10 @@ next; all three show when its cells are laid over PDFium's lines.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.document import Box
+from pipeline.document import Box, around
 from pipeline.parse.pdf.agreement import words
 from pipeline.parse.pdf.lines import Line
 
@@ -172,14 +172,5 @@ def is_within(inner: Box, outer: Box) -> bool:
 
 
 def _around(boxes: Iterable[Box | None]) -> Box | None:
-    found = list(_known(boxes))
-    if not found:
-        return None
-    return Box(
-        min(box.left for box in found), min(box.top for box in found),
-        max(box.right for box in found), max(box.bottom for box in found),
-    )  # fmt: skip
-
-
-def _known(boxes: Iterable[Box | None]) -> Iterator[Box]:
-    yield from (box for box in boxes if box is not None)
+    found = [box for box in boxes if box is not None]
+    return around(found) if found else None
