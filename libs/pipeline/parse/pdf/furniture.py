@@ -1,13 +1,14 @@
 """Running heads, feet and page numbers: what stands at the same place of page after page.
 
-A line is furniture only if it stands near the top or bottom edge, is set no larger than the text,
-and has been seen there on several pages, numbers in it aside; or if it is nothing but a number that
-grows with the pages. All else stays.
+A line is furniture only if nothing but furniture stands between it and the top or bottom edge, if
+it is set no larger than the text, and if it has been seen there on several pages, numbers in it
+aside; or if it is nothing but a number that grows with the pages. All else stays.
 """
 
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from pipeline.parse.pdf.lines import Line, Page
@@ -56,12 +57,22 @@ class Furniture:
                         self._numbered[edge, near, ahead].add(page.number)
 
     def without(self, page: Page, text_size: float) -> list[Line]:
-        """The lines of a page that has been learnt, without its furniture."""
-        furniture = {
-            id(line)
-            for edge, line in _edge_lines(page)
-            if line.size <= SIZE_SHARE_MAX * text_size and self._is_furniture(page, edge, line)
-        }
+        """The lines of a page that has been learnt, without its furniture.
+
+        From each edge inwards, up to the first row with none: what stands within is text.
+        """
+        furniture: set[int] = set()
+        for edge, lines in groupby(_edge_lines(page), key=lambda found: found[0]):
+            for row in _rows([line for _, line in lines]):
+                found = {
+                    id(line)
+                    for line in row
+                    if line.size <= SIZE_SHARE_MAX * text_size
+                    and self._is_furniture(page, edge, line)
+                }
+                if not found:
+                    break
+                furniture |= found
         return [line for line in page.lines if id(line) not in furniture]
 
     def _is_furniture(self, page: Page, edge: str, line: Line) -> bool:
@@ -81,12 +92,24 @@ def _edge_lines(page: Page) -> Iterator[tuple[str, Line]]:
     upright = [line for line in page.lines if line.turn == 0]
     tops = [line for line in upright if line.box.bottom <= BAND * page.height]
     bottoms = [line for line in upright if line.box.top >= (1 - BAND) * page.height]
-    tops.sort(key=lambda line: line.box.top)
-    bottoms.sort(key=lambda line: -line.box.bottom)
+    tops.sort(key=lambda line: line.depth)
+    bottoms.sort(key=lambda line: -line.depth)
     for edge, lines in (("top", tops), ("bottom", bottoms)):
         for line in lines[:LINES_MAX]:
             if len(line.text) <= CHARACTERS_MAX:
                 yield edge, line
+
+
+def _rows(lines: Sequence[Line]) -> Iterator[list[Line]]:
+    """Lines side by side; they come in the order of their distance from the edge."""
+    row: list[Line] = []
+    for line in lines:
+        if row and abs(line.depth - row[0].depth) > PLACE_POINTS:
+            yield row
+            row = []
+        row.append(line)
+    if row:
+        yield row
 
 
 def _step(page: Page, edge: str, line: Line) -> int:

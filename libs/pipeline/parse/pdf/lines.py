@@ -6,16 +6,16 @@ near. Boxes are in points from the top left of the page as it is shown, turned a
 
 import ctypes
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import hypot
 
 import pypdfium2
 from pypdfium2 import raw
 
-from pipeline.document import Box
-from pipeline.parse.pdf.ligatures import in_reading_order
+from pipeline.document import Box, around
+from pipeline.parse.pdf.ligatures import in_reading_order, is_right_to_left
 
 # PDFium ends a line so; a word that goes on in the next line it marks, and ends no line there.
 _HYPHENS = "\x02\ufffe"
@@ -24,6 +24,9 @@ _LINE = re.compile(rf"[^\r\n{_HYPHENS}]+[{_HYPHENS}]?")
 _BOLD = re.compile(rb"bold|black|heavy|demi|medi$|(?:cm|sf|ec)(?:ss)?bx", re.IGNORECASE)
 _BOLD_WEIGHT = 600
 _FONT_NAME_BYTES = 128
+RAISED = 0.6  # of the larger size: a mark stands no higher
+JOINED = 0.7  # of it: no wider than blanks of a justified line
+TOUCHING = 0.15  # of it: no blank
 # What stands for a character that the font does not name.
 _UNKNOWN = re.compile("[\ufffd\ue000-\uf8ff\x00-\x08\x0e-\x1f]")
 
@@ -77,12 +80,50 @@ def read_page(document: pypdfium2.PdfDocument, number: int) -> Page | None:
     try:
         view = View(page)
         text = text_page.get_text_range()
-        lines = list(_Reader(text_page, view).lines(text))
+        lines = list(_whole(_Reader(text_page, view).lines(text)))
         unknown = len(_UNKNOWN.findall(text)) / max(len(text), 1)
         return Page(number, view.width, view.height, lines, unknown)
     finally:
         text_page.close()
         page.close()
+
+
+def _whole(lines: Iterable[Line]) -> Iterator[Line]:
+    """Lines that PDFium has broken at a raised or lowered mark are one again."""
+    last: Line | None = None
+    for line in lines:
+        if last is not None and _is_continued(last, line):
+            last = _continued(last, line)
+            continue
+        if last is not None:
+            yield last
+        last = line
+    if last is not None:
+        yield last
+
+
+def _is_continued(last: Line, line: Line) -> bool:
+    if last.turn != line.turn or last.is_broken:
+        return False
+    size = max(last.size, line.size)
+    gap = last.begin - line.end if is_right_to_left(line.text) else line.begin - last.end
+    return abs(line.depth - last.depth) < RAISED * size and -TOUCHING * size < gap < JOINED * size
+
+
+def _continued(last: Line, line: Line) -> Line:
+    main = last if len(last.text) * last.size >= len(line.text) * line.size else line
+    gap = max(line.begin - last.end, last.begin - line.end)
+    blank = "" if gap < TOUCHING * main.size else " "
+    return replace(
+        main,
+        text=last.text + blank + line.text,
+        box=around((last.box, line.box)),
+        begin=min(last.begin, line.begin),
+        end=max(last.end, line.end),
+        is_bold=last.is_bold and line.is_bold,
+        is_broken=line.is_broken,
+        gap=max(last.gap, line.gap),
+    )
 
 
 class View:

@@ -18,7 +18,8 @@ LINES_MAX = 3
 _NUMBERED = re.compile(r"(?:(?:chapter|section|part|appendix|annex)\s+)?(\d+(?:\.\d+)*|[A-Z](?:\.\d+)*|[IVX]+)[.)]?\s", re.IGNORECASE)  # fmt: skip
 _DEPTH = re.compile(r"(\d{1,3}(?:\.\d{1,3})*)[.)]?\s+\D")
 _LETTERS = re.compile(r"[^\W\d_]")
-_SENTENCE_END = re.compile(r"[.,;:!?。，；：]\s*$")
+_SENTENCE_END = re.compile(r"[.,;:!?{}。，；：]\s*$")
+_TYPEWRITER = re.compile(rb"courier|mono|consol|typewriter|(?:cm|sf|ec)tt", re.IGNORECASE)
 _LEADERS = re.compile(r"(?:\.\s?){4,}")  # a line of a table of contents
 
 
@@ -53,6 +54,8 @@ class TextStyles:
 def is_heading(paragraph: Paragraph, text: TextStyle, *, was_named: bool = False) -> bool:
     """`was_named`: another engine takes the paragraph for a heading."""
     words = paragraph.text
+    if _TYPEWRITER.search(paragraph.font) and not _TYPEWRITER.search(text.font):
+        return False  # code
     if any(line.turn for line in paragraph.lines) or len(paragraph.lines) > LINES_MAX:
         return False
     if len(words) > CHARACTERS_MAX or len(_LETTERS.findall(words)) < 2 or _LEADERS.search(words):

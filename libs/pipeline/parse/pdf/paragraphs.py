@@ -16,7 +16,7 @@ PITCH_SLACK = 1.22  # over the page's usual distance begins another paragraph
 SIZE_SLACK = 0.05  # of the size: rounding, and words of another font in a line
 INDENT = 0.8  # in sizes
 
-_ITEM = re.compile(r"(?:[•◦▪‣∙●○■□➢➤✓]|[-–—*]\s)\s*\S|\(?(?:\d{1,3}|[a-zA-Z])[.)]\s+\S")
+_ITEM = re.compile(r"(?:[•◦▪‣∙●○■□➢➤✓]|[-–—*]\s)\s*\S|\(?(?:\d{1,3}|[a-z]|[ivx]{1,4})[.)]\s+\S")
 _BULLET = re.compile(r"[•◦▪‣∙●○■□➢➤✓\-–—*]\s*")
 _UNSPACED = "\u2e80-\u31ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"  # written without blanks
 _UNSPACED_END = re.compile(f"[{_UNSPACED}]$")
