@@ -35,7 +35,9 @@ class Box:
 
 def around(boxes: Iterable[Box]) -> Box:
     """The smallest box that holds them all; ValueError if there are none."""
-    left, top, right, bottom = zip(*((b.left, b.top, b.right, b.bottom) for b in boxes), strict=True)
+    left, top, right, bottom = zip(
+        *((b.left, b.top, b.right, b.bottom) for b in boxes), strict=True
+    )
     return Box(min(left), min(top), max(right), max(bottom))
 
 

@@ -21,7 +21,9 @@ def is_thin(document: pypdfium2.PdfDocument, page: Page) -> bool:
     if characters >= CHARACTERS_ENOUGH:
         return False
     share, drawn = _ink(document, page)
-    return share >= IMAGE_SHARE_MIN or (not characters and (share > 0 or drawn >= DRAWN_OBJECTS_MIN))
+    return share >= IMAGE_SHARE_MIN or (
+        not characters and (share > 0 or drawn >= DRAWN_OBJECTS_MIN)
+    )
 
 
 def _ink(document: pypdfium2.PdfDocument, page: Page) -> tuple[float, int]:

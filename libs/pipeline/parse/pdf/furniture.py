@@ -6,14 +6,12 @@ aside; or if it is nothing but a number that grows with the pages. All else stay
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import groupby
-from typing import NamedTuple
 
 from pipeline.parse.pdf.lines import Line, Page
 
-BAND = 0.14  # of the page's height, at either edge
+BAND = 0.17  # of the page's height, at either edge
 PAGES_MIN = 3  # a line of two pages may be a form's
 NUMBERED_PAGES_MIN = 2  # the number itself shows that it is no text
 LINES_MAX = 4  # of each band: a longer running head is none
@@ -30,31 +28,48 @@ _NUMBER = re.compile(
 _ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 
 
-class _Place(NamedTuple):
-    """Where a line stands and what it says, its numbers aside."""
+class _Sightings:
+    """On how many pages something has been seen. What does not come again is forgotten."""
 
-    edge: str
-    step: int
-    text: str
+    def __init__(self) -> None:
+        self._found: dict[Hashable, tuple[int, int]] = {}  # pages, and the last of them
+
+    def add(self, what: Hashable, page: int) -> None:
+        """In the order of pages."""
+        pages, last = self._found.get(what, (0, 0))
+        if last != page:
+            self._found[what] = pages + 1, page
+
+    def pages(self, what: Hashable) -> int:
+        return self._found.get(what, (0, 0))[0]
+
+    def forget(self, before_page: int) -> None:
+        """What has been seen too seldom, and not since."""
+        self._found = {
+            what: (pages, last)
+            for what, (pages, last) in self._found.items()
+            if pages >= PAGES_MIN or last >= before_page
+        }
 
 
 class Furniture:
-    """Of one document. Pages are learnt a window at a time, in order; nothing is forgotten."""
+    """Of one document. Pages are learnt a window at a time, in order."""
 
     def __init__(self) -> None:
-        self._pages: defaultdict[_Place, set[int]] = defaultdict(set)
-        # By place and by how far the number is ahead of the page's.
-        self._numbered: defaultdict[tuple[str, int, int], set[int]] = defaultdict(set)
+        self._lines = _Sightings()
+        self._numbers = _Sightings()  # by place, and by how far a number is ahead of the page's
 
     def learn(self, pages: Sequence[Page]) -> None:
+        if not pages:
+            return
+        for sightings in (self._lines, self._numbers):
+            sightings.forget(pages[0].number - len(pages))
         for page in pages:
             for edge, line in _edge_lines(page):
-                step = _step(page, edge, line)
-                for near in (step, step + 1):
-                    self._pages[_Place(edge, near, _shape(line.text))].add(page.number)
+                for step in _steps(page, edge, line):
+                    self._lines.add((edge, step, _shape(line.text)), page.number)
                     if (number := _number(line.text)) is not None:
-                        ahead = number - page.number
-                        self._numbered[edge, near, ahead].add(page.number)
+                        self._numbers.add((edge, step, number - page.number), page.number)
 
     def without(self, page: Page, text_size: float) -> list[Line]:
         """The lines of a page that has been learnt, without its furniture.
@@ -76,13 +91,15 @@ class Furniture:
         return [line for line in page.lines if id(line) not in furniture]
 
     def _is_furniture(self, page: Page, edge: str, line: Line) -> bool:
-        step = _step(page, edge, line)
         number = _number(line.text)
-        for near in (step, step + 1):
+        for step in _steps(page, edge, line):
             if number is not None:
-                if len(self._numbered[edge, near, number - page.number]) >= NUMBERED_PAGES_MIN:
-                    return True
-            elif len(self._pages[_Place(edge, near, _shape(line.text))]) >= PAGES_MIN:
+                pages = self._numbers.pages((edge, step, number - page.number))
+                least = NUMBERED_PAGES_MIN
+            else:
+                pages = self._lines.pages((edge, step, _shape(line.text)))
+                least = PAGES_MIN
+            if pages >= least:
                 return True
         return False
 
@@ -112,9 +129,11 @@ def _rows(lines: Sequence[Line]) -> Iterator[list[Line]]:
         yield row
 
 
-def _step(page: Page, edge: str, line: Line) -> int:
+def _steps(page: Page, edge: str, line: Line) -> tuple[int, int]:
+    """Two, so that lines at nearly the same place have one in common."""
     distance = line.depth if edge == "top" else page.height - line.depth
-    return int(distance / PLACE_POINTS)
+    step = int(distance / PLACE_POINTS)
+    return step, step + 1
 
 
 def _shape(text: str) -> str:

@@ -8,6 +8,7 @@ import ctypes
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from math import hypot
 
@@ -126,6 +127,14 @@ def _continued(last: Line, line: Line) -> Line:
     )
 
 
+def _middle_letter(text: str) -> int:
+    """What PDFium has put in for a gap has neither font nor size."""
+    at = len(text) // 2
+    while at + 1 < len(text) and text[at].isspace():
+        at += 1
+    return at
+
+
 class View:
     """From a page's own coordinates to those of the page as it is shown."""
 
@@ -134,9 +143,7 @@ class View:
         self._across, self._up = right - self._left, top - self._bottom
         self.rotation = int(page.get_rotation()) // 90  # to the right
         turned = self.rotation % 2
-        self.width, self.height = (
-            (self._up, self._across) if turned else (self._across, self._up)
-        )
+        self.width, self.height = (self._up, self._across) if turned else (self._across, self._up)
 
     def point(self, x: float, y: float) -> tuple[float, float]:
         x, y = x - self._left, y - self._bottom
@@ -185,7 +192,7 @@ class _Reader:
             box, gap = self._box(first, last)
             if box is None:
                 continue
-            body = in_reading_order(body, lambda at, first=first: self._char_box(first + at))
+            body = in_reading_order(body, partial(self._char_box, first))
             line = self._line(body, box, first, last, broken)
             line.gap = gap
             yield line
@@ -194,7 +201,7 @@ class _Reader:
         return max(int(raw.FPDFText_GetCharIndexFromTextIndex(self._page, at)), 0)
 
     def _line(self, text: str, box: Box, first: int, last: int, broken: bool) -> Line:
-        middle = (first + last) // 2
+        middle = first + _middle_letter(text)
         size, turn = self._style(middle)
         x, y = self._origin(middle)
         begin, end, depth = {
@@ -210,10 +217,11 @@ class _Reader:
         """And the widest gap from left to right between the runs of text in it."""
         count = raw.FPDFText_CountRects(self._page, first, last - first + 1)
         left, top, right, bottom = self._edges
-        rectangles = []
-        for at in range(count):
-            if raw.FPDFText_GetRect(self._page, at, left, top, right, bottom):
-                rectangles.append((left.value, bottom.value, right.value, top.value))
+        rectangles = [
+            (left.value, bottom.value, right.value, top.value)
+            for at in range(count)
+            if raw.FPDFText_GetRect(self._page, at, left, top, right, bottom)
+        ]
         if not rectangles:
             return None, 0.0
         lefts, bottoms, rights, tops = zip(*rectangles, strict=True)
@@ -223,9 +231,9 @@ class _Reader:
         rectangles.sort()
         return box, max(after[0] - before[2] for before, after in pairwise(rectangles))
 
-    def _char_box(self, at: int) -> tuple[float, float, float, float]:
+    def _char_box(self, first: int, offset: int) -> tuple[float, float, float, float]:
         left, right, bottom, top = self._edges
-        raw.FPDFText_GetCharBox(self._page, at, left, right, bottom, top)
+        raw.FPDFText_GetCharBox(self._page, first + offset, left, right, bottom, top)
         return left.value, bottom.value, right.value, top.value
 
     def _origin(self, at: int) -> tuple[float, float]:
@@ -240,10 +248,8 @@ class _Reader:
         if not raw.FPDFText_GetMatrix(self._page, at, matrix):
             return round(size, 1), 0
         across, up = matrix.a, matrix.b
-        if abs(across) >= abs(up):
-            turn = 0 if across >= 0 else 2
-        else:
-            turn = 1 if up > 0 else 3
+        directions = (across, up, -across, -up)
+        turn = directions.index(max(directions))
         size *= hypot(matrix.c, matrix.d) or 1.0
         return round(abs(size), 1), (turn - self._view.rotation) % 4
 

@@ -15,7 +15,11 @@ CHARACTERS_MAX = 200
 BOLD_CHARACTERS_MAX = 120  # what is as large as the text and longer is an emphasis
 LINES_MAX = 3
 
-_NUMBERED = re.compile(r"(?:(?:chapter|section|part|appendix|annex)\s+)?(\d+(?:\.\d+)*|[A-Z](?:\.\d+)*|[IVX]+)[.)]?\s", re.IGNORECASE)  # fmt: skip
+_NUMBERED = re.compile(
+    r"(?:(?:chapter|section|part|appendix|annex)\s+)?"
+    r"(?:\d+(?:\.\d+)*|[A-Z](?:\.\d+)*|[IVX]+)[.)]?\s",
+    re.IGNORECASE,
+)
 _DEPTH = re.compile(r"(\d{1,3}(?:\.\d{1,3})*)[.)]?\s+\D")
 _LETTERS = re.compile(r"[^\W\d_]")
 _SENTENCE_END = re.compile(r"[.,;:!?{}。，；：]\s*$")

@@ -13,7 +13,11 @@ from pipeline.parse.source import Draft
 
 
 def drafts_of(
-    page: Page, structure: Structure, outline: Outline, style: TextStyle, vocabulary: Collection[str]
+    page: Page,
+    structure: Structure,
+    outline: Outline,
+    style: TextStyle,
+    vocabulary: Collection[str],
 ) -> Iterator[Draft]:
     """In reading order."""
     last: Draft | None = None
@@ -24,7 +28,7 @@ def drafts_of(
                 part.markdown, BlockKind.TABLE, heading_path=outline.path, position=position
             )
         else:
-            last = _draft(page, part, structure, outline, style, last)
+            last = _draft(page, part, structure, outline=outline, style=style, last=last)
         yield last
 
 
@@ -52,6 +56,7 @@ def _draft(
     page: Page,
     paragraph: Paragraph,
     structure: Structure,
+    *,
     outline: Outline,
     style: TextStyle,
     last: Draft | None,

@@ -15,12 +15,13 @@ PITCH_RANGE = (0.7, 3.0)  # what may be the distance of lines at all, in sizes
 PITCH_SLACK = 1.22  # over the page's usual distance begins another paragraph
 SIZE_SLACK = 0.05  # of the size: rounding, and words of another font in a line
 INDENT = 0.8  # in sizes
+LINES_MAX = 400  # of a paragraph: more are lines of a list, and each is compared with all before
+WORD_CHARACTERS_MAX = 100
 
 _ITEM = re.compile(r"(?:[•◦▪‣∙●○■□➢➤✓]|[-–—*]\s)\s*\S|\(?(?:\d{1,3}|[a-z]|[ivx]{1,4})[.)]\s+\S")
 _BULLET = re.compile(r"[•◦▪‣∙●○■□➢➤✓\-–—*]\s*")
-_UNSPACED = "\u2e80-\u31ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"  # written without blanks
-_UNSPACED_END = re.compile(f"[{_UNSPACED}]$")
-_UNSPACED_BEGIN = re.compile(f"[{_UNSPACED}]")
+# Written without blanks.
+_UNSPACED = re.compile("[\u2e80-\u31ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
 _LAST_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*[-\u2010\u00ad]?$")
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
 _HYPHENS = "-\u2010\u00ad"
@@ -59,7 +60,7 @@ def paragraphs(lines: Sequence[Line], vocabulary: Collection[str]) -> Iterator[P
     pitch = usual_pitch(lines)
     group: list[Line] = []
     for line in lines:
-        if group and not _goes_on(group, line, pitch):
+        if group and (len(group) >= LINES_MAX or not _goes_on(group, line, pitch)):
             yield Paragraph(group, joined(group, vocabulary))
             group = []
         group.append(line)
@@ -110,7 +111,7 @@ def _follows_in_line(last: Line, line: Line) -> bool:
 
 
 def _is_indented(group: list[Line], line: Line) -> bool:
-    """Whether the line begins a paragraph: it stands in from the lines before, and is not centred."""
+    """Whether it begins a paragraph: it stands in from the lines before, and is not centred."""
     if len(group) < 2:
         return False
     body = group[1:]
@@ -128,10 +129,7 @@ def joined(lines: Iterable[Line], vocabulary: Collection[str]) -> str:
     """One text, with a blank for every line end that is one."""
     text, is_broken = "", False
     for line in lines:
-        if text:
-            text = _join(text, line.text, is_broken, vocabulary)
-        else:
-            text = line.text
+        text = _join(text, line.text, is_broken, vocabulary) if text else line.text
         is_broken = line.is_broken
     return text
 
@@ -140,11 +138,11 @@ def _join(text: str, line: str, is_broken: bool, vocabulary: Collection[str]) ->
     if is_broken and text[-1] not in _HYPHENS:
         text += "-"  # PDFium has taken it
     if text[-1] in _HYPHENS and len(text) > 1 and text[-2].isalpha():
-        before, after = _LAST_WORD.search(text), _FIRST_WORD.match(line)
+        before, after = _LAST_WORD.search(text[-WORD_CHARACTERS_MAX:]), _FIRST_WORD.match(line)
         if before and after and not _keeps_hyphen(before.group(), after.group(), vocabulary):
             return text[:-1] + line
         return text.removesuffix("\u00ad") + line if before and after else f"{text} {line}"
-    if _UNSPACED_END.search(text) and _UNSPACED_BEGIN.match(line):
+    if _UNSPACED.match(text[-1]) and _UNSPACED.match(line):
         return text + line
     return f"{text} {line}"
 
@@ -158,7 +156,7 @@ def _keeps_hyphen(before: str, after: str, vocabulary: Collection[str]) -> bool:
         return False
     if f"{stem}-{after}".casefold() in vocabulary:
         return True
-    return not after[0].islower() or "-" in stem
+    return not after[0].islower() or "-" in stem or len(stem) == 1
 
 
 def item_text(text: str) -> str:

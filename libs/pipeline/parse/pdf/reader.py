@@ -33,13 +33,10 @@ def read_pdf(
         if pages > source.limits.pages_max:
             raise TooManyPages(f"a document may have at most {source.limits.pages_max} pages")
         notes.page_count = pages
-        silent = 0
         reading = _Document(source, document, complete, notes)
         for first in range(1, pages + 1, WINDOW_PAGES):
-            for drafts in reading.window(range(first, min(first + WINDOW_PAGES, pages + 1))):
-                silent += not drafts
-                yield from drafts
-        if 0 < silent < pages:
+            yield from reading.window(range(first, min(first + WINDOW_PAGES, pages + 1)))
+        if 0 < reading.silent_pages < pages:
             notes.warn("pages_without_text")
     finally:
         document.close()
@@ -71,9 +68,10 @@ class _Document:
         self._furniture = Furniture()
         self._styles = TextStyles()
         self._outline = Outline()
+        self.silent_pages = 0
 
-    def window(self, numbers: range) -> Iterator[list[Draft]]:
-        """The drafts of each page, in order."""
+    def window(self, numbers: range) -> Iterator[Draft]:
+        """In the order of pages."""
         pages = [read_page(self._document, number) or Page(number, 0, 0, []) for number in numbers]
         self._furniture.learn(pages)
         self._styles.learn(pages)
@@ -82,7 +80,9 @@ class _Document:
             self._source.path, [page.number for page in pages if may_hold_table(page)]
         )
         for page in pages:
-            yield self._drafts(page, found.get(page.number, Structure()), vocabulary)
+            drafts = self._drafts(page, found.get(page.number, Structure()), vocabulary)
+            self.silent_pages += not drafts and not page.lines
+            yield from drafts
 
     def _drafts(self, page: Page, structure: Structure, vocabulary: set[str]) -> list[Draft]:
         style = self._styles.usual

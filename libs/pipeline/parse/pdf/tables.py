@@ -84,10 +84,13 @@ def structures(path: Path, numbers: Sequence[int]) -> dict[int, Structure]:
         quiet=True,
     )
     try:
-        pages = parser.parse(path).pages
-    except Exception:  # noqa: BLE001  a second opinion: whatever goes wrong with it, PDFium has the text
-        return {}
-    return {page.page_num: _structure(page) for page in pages}
+        return {page.page_num: _structure(page) for page in parser.parse(path).pages}
+    except BaseException as error:
+        # A second opinion: whatever goes wrong with it, PDFium has the text. What its Rust code
+        # raises when it panics is no Exception.
+        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+            return {}
+        raise
 
 
 def _structure(page: liteparse.ParsedPage) -> Structure:
