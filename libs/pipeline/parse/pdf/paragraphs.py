@@ -1,4 +1,4 @@
-"""Lines to paragraphs: what is set as one block of text, with words joined that a line end broke."""
+"""Lines to paragraphs: what is set as one block, with the words joined that a line end broke."""
 
 import re
 from collections import Counter

@@ -127,7 +127,8 @@ def test_a_table_is_one_block_of_markdown_between_its_neighbours(parse: Parse) -
     ]
     box = blocks[1].position.box
     assert box is not None
-    assert 140 < box.top < 165 < 215 < box.bottom < 235
+    assert 140 < box.top < 165
+    assert 215 < box.bottom < 235
 
 
 @pytest.mark.parametrize("fault", [RuntimeError("broken"), KeyError("x"), MemoryError()])
