@@ -5,6 +5,7 @@ Offsets count characters (Unicode code points) of that text, so `canonical[start
 holds for every block and every chunk.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -30,6 +31,14 @@ class Box:
     top: float
     right: float
     bottom: float
+
+
+def around(boxes: Iterable[Box]) -> Box:
+    """The smallest box that holds them all; ValueError if there are none."""
+    left, top, right, bottom = zip(
+        *((b.left, b.top, b.right, b.bottom) for b in boxes), strict=True
+    )
+    return Box(min(left), min(top), max(right), max(bottom))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """From spans to chunks: without outer blanks, within every limit, each with its place.
 
-A chunk carries the heading path and the position of the block it starts in.
+A chunk carries the heading path and the position of the block it starts in; its box is around all
+blocks that it has text of.
 """
 
 from collections import deque
@@ -14,7 +15,7 @@ from pipeline.chunk.context import bounded, header_of, headings_line
 from pipeline.chunk.cutting import Span
 from pipeline.chunk.fitting import Limits, halves, without_repetition
 from pipeline.chunk.settings import ChunkSettings
-from pipeline.document import Block, BlockKind, Chunk, Position
+from pipeline.document import Block, BlockKind, Chunk, Position, around
 
 _CLUSTER = regex.compile(r"\X")
 
@@ -95,13 +96,20 @@ class Placer:
         )
 
     def _place(self, block: Block, start: int, end: int) -> Position:
-        """Where it starts, and the line it ends in where lines are known."""
+        """Where it starts; the line it ends in; a box that holds all that it has of that page."""
         position = _position_within(block, start)
-        if position.line is None:
+        if position.line is None and position.box is None:
             return position
-        last = next(k.block for k in reversed(self._blocks) if k.block.char_start < end)
-        inner = _position_within(last, end)
-        return replace(position, line_end=max(position.line, inner.line or position.line))
+        blocks = [known.block for known in self._blocks if known.block.char_start < end]
+        if position.line is not None:
+            inner = _position_within(blocks[-1], end)
+            line_end = max(position.line, inner.line or position.line)
+            position = replace(position, line_end=line_end)
+        if position.box is not None:
+            places = [block.position for block in blocks]
+            boxes = [p.box for p in places if p.box is not None and p.page == position.page]
+            position = replace(position, box=around(boxes))
+        return position
 
     def _block_at(self, start: int) -> _Known:
         # Chunks start ever later, so blocks that end before this one are done with.

@@ -12,7 +12,7 @@ from pipeline.chunk.token import TokenChunker
 from pipeline.document import Block, Chunk
 from pipeline.embed.model import INPUT_TOKENS
 
-CHUNKER_VERSION = "2"  # part of the pipeline fingerprint: raise it when any chunk would differ
+CHUNKER_VERSION = "3"  # part of the pipeline fingerprint: raise it when any chunk would differ
 
 
 class Chunker(Protocol):

@@ -1,0 +1,1 @@
+"""Parsing measured: structure against known answers, speed, and whether chunks point home."""

@@ -1,0 +1,157 @@
+"""Running heads, feet and page numbers: what stands at the same place of page after page.
+
+A line is furniture only if nothing but furniture stands between it and the top or bottom edge, if
+it is set no larger than the text, and if it has been seen there on several pages, numbers in it
+aside; or if it is nothing but a number that grows with the pages. All else stays.
+"""
+
+import re
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import groupby
+
+from pipeline.parse.pdf.lines import Line, Page
+
+BAND = 0.17  # of the page's height, at either edge
+PAGES_MIN = 3  # a line of two pages may be a form's
+NUMBERED_PAGES_MIN = 2  # the number itself shows that it is no text
+LINES_MAX = 4  # of each band: a longer running head is none
+PLACE_POINTS = 4.0  # lines nearer to each other stand at one place
+SIZE_SHARE_MAX = 1.15  # of the text's size; what is larger is a title, even if it comes again
+CHARACTERS_MAX = 200
+
+_DIGITS = re.compile(r"\d+")
+_NUMBER = re.compile(
+    r"\W*(?:page|seite|pagina|página|p\.|pag\.|стр\.)?\s*(\d{1,5}|[ivxlc]{1,7})"
+    r"(?:\s*(?:of|von|de|di|sur|из|/|\|)\s*\d{1,5})?\W*",
+    re.IGNORECASE,
+)
+_ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
+
+
+class _Sightings:
+    """On how many pages something has been seen. What does not come again is forgotten."""
+
+    def __init__(self) -> None:
+        self._found: dict[Hashable, tuple[int, int]] = {}  # pages, and the last of them
+
+    def add(self, what: Hashable, page: int) -> None:
+        """In the order of pages."""
+        pages, last = self._found.get(what, (0, 0))
+        if last != page:
+            self._found[what] = pages + 1, page
+
+    def pages(self, what: Hashable) -> int:
+        return self._found.get(what, (0, 0))[0]
+
+    def forget(self, before_page: int) -> None:
+        """What has been seen too seldom, and not since."""
+        self._found = {
+            what: (pages, last)
+            for what, (pages, last) in self._found.items()
+            if pages >= PAGES_MIN or last >= before_page
+        }
+
+
+class Furniture:
+    """Of one document. Pages are learnt a window at a time, in order."""
+
+    def __init__(self) -> None:
+        self._lines = _Sightings()
+        self._numbers = _Sightings()  # by place, and by how far a number is ahead of the page's
+
+    def learn(self, pages: Sequence[Page]) -> None:
+        if not pages:
+            return
+        for sightings in (self._lines, self._numbers):
+            sightings.forget(pages[0].number - len(pages))
+        for page in pages:
+            for edge, line in _edge_lines(page):
+                for step in _steps(page, edge, line):
+                    self._lines.add((edge, step, _shape(line.text)), page.number)
+                    if (number := _number(line.text)) is not None:
+                        self._numbers.add((edge, step, number - page.number), page.number)
+
+    def without(self, page: Page, text_size: float) -> list[Line]:
+        """The lines of a page that has been learnt, without its furniture.
+
+        From each edge inwards, up to the first row with none: what stands within is text.
+        """
+        furniture: set[int] = set()
+        for edge, lines in groupby(_edge_lines(page), key=lambda found: found[0]):
+            for row in _rows([line for _, line in lines]):
+                found = {
+                    id(line)
+                    for line in row
+                    if line.size <= SIZE_SHARE_MAX * text_size
+                    and self._is_furniture(page, edge, line)
+                }
+                if not found:
+                    break
+                furniture |= found
+        return [line for line in page.lines if id(line) not in furniture]
+
+    def _is_furniture(self, page: Page, edge: str, line: Line) -> bool:
+        number = _number(line.text)
+        for step in _steps(page, edge, line):
+            if number is not None:
+                pages = self._numbers.pages((edge, step, number - page.number))
+                least = NUMBERED_PAGES_MIN
+            else:
+                pages = self._lines.pages((edge, step, _shape(line.text)))
+                least = PAGES_MIN
+            if pages >= least:
+                return True
+        return False
+
+
+def _edge_lines(page: Page) -> Iterator[tuple[str, Line]]:
+    """The outermost lines of both bands, short ones only."""
+    upright = [line for line in page.lines if line.turn == 0]
+    tops = [line for line in upright if line.box.bottom <= BAND * page.height]
+    bottoms = [line for line in upright if line.box.top >= (1 - BAND) * page.height]
+    tops.sort(key=lambda line: line.depth)
+    bottoms.sort(key=lambda line: -line.depth)
+    for edge, lines in (("top", tops), ("bottom", bottoms)):
+        for line in lines[:LINES_MAX]:
+            if len(line.text) <= CHARACTERS_MAX:
+                yield edge, line
+
+
+def _rows(lines: Sequence[Line]) -> Iterator[list[Line]]:
+    """Lines side by side; they come in the order of their distance from the edge."""
+    row: list[Line] = []
+    for line in lines:
+        if row and abs(line.depth - row[0].depth) > PLACE_POINTS:
+            yield row
+            row = []
+        row.append(line)
+    if row:
+        yield row
+
+
+def _steps(page: Page, edge: str, line: Line) -> tuple[int, int]:
+    """Two, so that lines at nearly the same place have one in common."""
+    distance = line.depth if edge == "top" else page.height - line.depth
+    step = int(distance / PLACE_POINTS)
+    return step, step + 1
+
+
+def _shape(text: str) -> str:
+    return _DIGITS.sub("#", " ".join(text.split()).casefold())
+
+
+def _number(text: str) -> int | None:
+    """The value of a line that is a page's number and nothing else."""
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        return None
+    digits = found.group(1).lower()
+    return int(digits) if digits.isdecimal() else _roman(digits)
+
+
+def _roman(digits: str) -> int:
+    values = [_ROMAN[digit] for digit in digits]
+    return sum(
+        -value if value < max(values[at + 1 :], default=0) else value
+        for at, value in enumerate(values)
+    )
