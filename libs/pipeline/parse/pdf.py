@@ -12,6 +12,7 @@ from pipeline.document import Box, Position
 from pipeline.errors import DocumentCorrupt, DocumentEncrypted, TooManyPages
 from pipeline.parse.docling_engine import convert
 from pipeline.parse.docling_tree import Geometry, TreeWalk
+from pipeline.parse.ocr.pages import PageCompletion
 from pipeline.parse.source import Draft, Notes, Source
 
 # Opening the file anew for each window costs some seconds a thousand pages; one window for all
@@ -28,16 +29,16 @@ def read_pdf(source: Source, notes: Notes) -> Iterator[Draft]:
         if pages > source.limits.pages_max:
             raise TooManyPages(f"a document may have at most {source.limits.pages_max} pages")
         notes.page_count = pages
-        silent = 0
+        complete = PageCompletion(source)
         for first in range(1, pages + 1, WINDOW_PAGES):
             window = range(first, min(first + WINDOW_PAGES, pages + 1))
             by_page = _paragraphs(source, window)
             for page in window:
                 drafts = by_page.get(page) or list(_page_text(document, page))
-                silent += not drafts
+                drafts, note = complete(document, page, drafts)
+                notes.page_read(drafts, note)
                 yield from drafts
-        if 0 < silent < pages:
-            notes.warn("pages_without_text")
+        notes.all_pages_read()
     finally:
         document.close()
 

@@ -1,6 +1,7 @@
 """Who reads what: a family is a file, a type is a line."""
 
 from pipeline.parse.delimited import read_delimited
+from pipeline.parse.images import read_image
 from pipeline.parse.json_document import read_json
 from pipeline.parse.json_lines import read_json_lines
 from pipeline.parse.markdown import read_markdown
@@ -34,4 +35,10 @@ READERS: dict[MediaType, Reader] = {
     MediaType.ODS: read_office,
     MediaType.ODP: read_office,
     MediaType.EPUB: read_office,
+    MediaType.PNG: read_image,
+    MediaType.JPEG: read_image,
+    MediaType.TIFF: read_image,
+    MediaType.WEBP: read_image,
+    MediaType.BMP: read_image,
+    MediaType.GIF: read_image,
 }
