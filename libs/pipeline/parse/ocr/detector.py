@@ -62,7 +62,8 @@ class Detector:
         """How likely each pixel is text; in one look or, joined without a seam, in several."""
         rows, columns = small.shape[:2]
         if max(rows, columns) <= SIDE_MAX + SIDE_STEP:
-            return self._network.run(_tensor(small))[0, 0]
+            at_once: Tensor = self._network.run(_tensor(small))[0, 0]
+            return at_once
         likely = np.zeros((rows, columns), np.float32)
         step = SIDE_MAX - 2 * SEAM
         for top in range(0, rows, step):

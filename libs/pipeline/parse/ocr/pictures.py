@@ -53,7 +53,8 @@ class Pictures:
         from pipeline.parse.ocr.engine import engine  # noqa: PLC0415
 
         seen = engine().read(raster)
-        shown = _Shown(seen.quarters, *raster.shape[:2], points_per_pixel)
+        rows, columns = raster.shape[:2]
+        shown = _Shown(seen.quarters, rows, columns, points_per_pixel)
         lines = [line for line in seen.lines if not _is_known(shown.box(line), known or [])]
         found = paragraphs(lines)
         drafts = [
