@@ -22,10 +22,12 @@ SURE = 0.85
 @dataclass(frozen=True, slots=True)
 class Seen:
     """The lines of a raster that was turned upright by so many quarters, against the clock; their
-    edges are those in the turned one. In no particular order."""
+    edges are those in the turned one. In no particular order. `unread` counts what looked like a
+    line and could not be read."""
 
     lines: list[Line]
     quarters: int
+    unread: int = 0
 
 
 @cache
@@ -49,8 +51,8 @@ class Engine:
         if quarters:
             raster = np.ascontiguousarray(np.rot90(raster, quarters))
             boxes = self._detector.boxes(raster)
-        lines = (self._line(raster, box) for box in boxes)
-        return Seen([line for line in lines if line is not None], quarters)
+        lines = [line for box in boxes if (line := self._line(raster, box)) is not None]
+        return Seen(lines, quarters, unread=len(boxes) - len(lines))
 
     def _line(self, raster: Raster, box: TiltedBox) -> Line | None:
         text, confidence = self._recogniser.read(cut(raster, box))

@@ -61,7 +61,8 @@ class Pictures:
             Draft(paragraph.text, position=Position(page=page, box=shown.box(paragraph)))
             for paragraph in found
         ]
-        return Recognised(drafts, _note(page, found, uncovered))
+        share_read = len(seen.lines) / max(len(seen.lines) + seen.unread, 1)
+        return Recognised(drafts, _note(page, found, share_read, uncovered))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +90,15 @@ class _Shown:
         return Box(*(round(max(edge, 0.0) * self.points_per_pixel, 2) for edge in turned))
 
 
-def _note(page: int, found: list[Paragraph], uncovered: float | None) -> PageNote:
+def _note(
+    page: int, found: list[Paragraph], share_read: float, uncovered: float | None
+) -> PageNote:
+    """A line that could not be read counts as one that was read without any confidence: a page in
+    a script that the networks do not know is not to look well read because of its numbers."""
     if not found:
         return PageNote(page, PageReason.NO_TEXT, uncovered=uncovered)
     weights = [len(paragraph.text) for paragraph in found]
-    confidence = fmean((paragraph.confidence for paragraph in found), weights)
+    confidence = fmean((paragraph.confidence for paragraph in found), weights) * share_read
     low = confidence < CONFIDENCE_LOW
     reason = PageReason.OCR_LOW_CONFIDENCE if low else PageReason.OCR
     return PageNote(page, reason, round(confidence, 3), uncovered)
