@@ -25,7 +25,10 @@ class BlockKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle on a page, in points from the page's top left corner."""
+    """A rectangle on a page as it is shown, in points from its top left corner.
+
+    The page of an image is the image, a pixel of it a point.
+    """
 
     left: float
     top: float
@@ -95,11 +98,39 @@ class Chunk:
     context: str = ""
 
 
+class PageReason(StrEnum):
+    """Why there is something to say of a page; shown by the API."""
+
+    BLANK = "blank"
+    NO_TEXT = "no_text"  # it shows something, and no text was found in it
+    OCR = "ocr"  # its text, or what its text layer lacked, was recognised
+    OCR_LOW_CONFIDENCE = "ocr_low_confidence"
+    OCR_OFF = "ocr_off"  # it would have to be recognised, and that is switched off
+    OCR_LIMIT = "ocr_limit"  # so many pages of the document were recognised before
+    UNREADABLE = "unreadable"  # it cannot be drawn
+
+
+@dataclass(frozen=True, slots=True)
+class PageNote:
+    """Of a page, counted from 1, that is not simply text.
+
+    `confidence` is how sure the recognition was, from 0 to 1. `uncovered` is the share of what
+    looks like writing on the page that its text layer does not cover, from 0 to 1.
+    """
+
+    page: int
+    reason: PageReason
+    confidence: float | None = None
+    uncovered: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ParseSummary:
     """What is known of a document once its last block has left the parser.
 
-    `warnings` are stable codes such as `empty_file` or `no_text_found`, shown by the API.
+    `warnings` are stable codes such as `empty_file` or `no_text_found`, shown by the API. The
+    counts of pages are exact, the notes are those of the first pages that need one; None and none
+    for types without pages that could be pictures.
     """
 
     media_type: str
@@ -107,3 +138,6 @@ class ParseSummary:
     page_count: int | None = None
     char_count: int = 0
     warnings: tuple[str, ...] = ()
+    pages_with_text: int | None = None
+    pages_by_ocr: int | None = None
+    page_notes: tuple[PageNote, ...] = ()

@@ -13,10 +13,11 @@ from pipeline.parse.version import PARSER_VERSION
 ROW_VERSION = "1"
 
 
-def fingerprint(target: Target, model: EmbeddingModel) -> str:
+def fingerprint(target: Target, model: EmbeddingModel, *, ocr: bool) -> str:
     """Two equal fingerprints of one object version give the same rows, to the letter.
 
-    Chunks that depend on vectors are as equal as the model's answers are.
+    Chunks that depend on vectors are as equal as the model's answers are. `ocr` says whether text
+    in pictures is recognised.
     """
     parts: list[object] = [
         ROW_VERSION,
@@ -34,6 +35,8 @@ def fingerprint(target: Target, model: EmbeddingModel) -> str:
         parts.append("heading_prefix")
     if model.input_tokens != INPUT_TOKENS:
         parts.append(f"input_tokens:{model.input_tokens}")
+    if not ocr:
+        parts.append("ocr:off")
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
@@ -42,7 +45,8 @@ def content_hash(embedded_text: str) -> str:
     return hashlib.sha256(embedded_text.encode()).hexdigest()[:32]
 
 
-def text_key(target: Target, etag: str) -> str:
+def text_key(target: Target, etag: str, *, ocr: bool) -> str:
     """Where the canonical text of an object version is kept, in the derived bucket."""
-    version = hashlib.sha256(f"{etag}\n{PARSER_VERSION}\n{target.file_name}".encode()).hexdigest()
+    parser = PARSER_VERSION if ocr else f"{PARSER_VERSION} without ocr"
+    version = hashlib.sha256(f"{etag}\n{parser}\n{target.file_name}".encode()).hexdigest()
     return f"{target.document_id}/{version[:32]}.blocks"

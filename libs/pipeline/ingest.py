@@ -6,7 +6,8 @@ them keeps memory flat whatever the size of the file.
 
 import asyncio
 from collections.abc import Sequence
-from typing import TypedDict
+from dataclasses import asdict
+from typing import Any, TypedDict
 
 import structlog
 
@@ -14,7 +15,7 @@ from db.repositories.documents import Built
 from pipeline.analysis import analyse
 from pipeline.attempt import Attempt
 from pipeline.chunk import ChunkSettings, ChunkStream, chunker_for
-from pipeline.document import Chunk
+from pipeline.document import Chunk, PageNote, ParseSummary
 from pipeline.errors import Dependency, DependencyError, PipelineError, TooManyChunks
 from pipeline.fingerprint import content_hash
 from pipeline.progress import Progress
@@ -88,6 +89,7 @@ class Ingestion:
             character_count=summary.char_count,
             media_type=summary.media_type,
             warnings=summary.warnings,
+            pages_read=_pages_read(summary),
         )
 
     def _chunk_stream(self) -> ChunkStream:
@@ -285,6 +287,20 @@ class Ingestion:
                 f"The vector store counts {counted} of {self._chunks} rows.",
                 dependency=Dependency.VECTOR_STORE,
             )
+
+
+def _pages_read(summary: ParseSummary) -> dict[str, Any] | None:
+    if summary.pages_with_text is None:
+        return None
+    return {
+        "with_text": summary.pages_with_text,
+        "by_ocr": summary.pages_by_ocr or 0,
+        "notes": [_note_fields(note) for note in summary.page_notes],
+    }
+
+
+def _note_fields(note: PageNote) -> dict[str, Any]:
+    return {name: value for name, value in asdict(note).items() if value is not None}
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -150,7 +150,8 @@ async def _index(tools: Tools, attempt: Attempt, version: ObjectVersion) -> None
         raise TooLarge(
             f"The file has {version.size} bytes; at most {attempt.policy.file_bytes_max} are taken."
         )
-    wanted = fingerprint(target, tools.model)
+    ocr = tools.parsers.limits.ocr
+    wanted = fingerprint(target, tools.model, ocr=ocr)
     if target.live_etag == version.etag and target.live_fingerprint == wanted:
         async with tools.sessions.begin() as session:
             await DocumentRepository(session).unchanged(claim, last_modified=version.last_modified)
@@ -174,7 +175,7 @@ async def _index(tools: Tools, attempt: Attempt, version: ObjectVersion) -> None
             tools,
             attempt,
             version,
-            key=text_key(target, version.etag),
+            key=text_key(target, version.etag, ocr=ocr),
             folder=Path(folder),
             # Only then can an earlier attempt have left the text.
             kept=resumed or target.live_etag == version.etag,

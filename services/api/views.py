@@ -1,7 +1,7 @@
 """What the API answers, field by field. Times are UTC, sizes bytes, progress percent."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Generic, Self, TypeVar
 from uuid import UUID
@@ -19,6 +19,7 @@ from db.models import Attempt, Job, Outcome, Status, WaitingFor
 from db.repositories.datasets import DatasetRow
 from db.repositories.document_views import DocumentRow
 from db.repositories.job_history import JobRow
+from pipeline.document import PageReason
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -120,7 +121,8 @@ class UploadUrlsView:
 @dataclass(frozen=True, slots=True)
 class DocumentView:
     """`searchable` says whether search shows a version of it, whatever the latest job's status.
-    `waiting_for` is that job's."""
+    `waiting_for` is that job's. `pages_with_text` counts the pages of a PDF or an image that text
+    was found on, `pages_by_ocr` those whose text was recognised in a picture."""
 
     id: UUID
     dataset_id: UUID
@@ -140,6 +142,8 @@ class DocumentView:
     size: int | None
     etag: str | None
     warnings: list[str]
+    pages_with_text: int | None
+    pages_by_ocr: int | None
     error_code: str | None
     error: str | None
     created_at: datetime
@@ -149,6 +153,7 @@ class DocumentView:
     @classmethod
     def of(cls, row: DocumentRow) -> Self:
         document, job = row.document, row.job
+        pages = document.pages_read or {}
         return cls(
             id=document.id,
             dataset_id=document.dataset_id,
@@ -168,11 +173,49 @@ class DocumentView:
             size=document.size,
             etag=document.etag,
             warnings=document.warnings,
+            pages_with_text=pages.get("with_text"),
+            pages_by_ocr=pages.get("by_ocr"),
             error_code=None if job is None else job.error_code,
             error=None if job is None else job.error,
             created_at=document.created_at,
             updated_at=document.updated_at,
             indexed_at=document.live_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PageNoteView:
+    """Of a page that is not simply text. `confidence` is how sure the recognition was; `uncovered`
+    is the share of what looks like writing that the page's own text does not cover. Both from 0
+    to 1."""
+
+    page: int
+    reason: PageReason
+    confidence: float | None
+    uncovered: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentDetailView(DocumentView):
+    """A document with what is to be said of its pages: of the first thousand that need a note."""
+
+    page_notes: list[PageNoteView]
+
+    @classmethod
+    def of(cls, row: DocumentRow) -> Self:
+        view = DocumentView.of(row)
+        notes = (row.document.pages_read or {}).get("notes", [])
+        return cls(
+            **{field.name: getattr(view, field.name) for field in fields(DocumentView)},
+            page_notes=[
+                PageNoteView(
+                    page=note["page"],
+                    reason=PageReason(note["reason"]),
+                    confidence=note.get("confidence"),
+                    uncovered=note.get("uncovered"),
+                )
+                for note in notes
+            ],
         )
 
 

@@ -83,6 +83,8 @@ async def open_resources(settings: WorkerSettings) -> Resources:
         limits=ParseLimits(
             memory_bytes=settings.parser_memory,
             wall_seconds=settings.parser_timeout.total_seconds(),
+            ocr=settings.ocr == "auto",
+            ocr_memory_bytes=settings.parser_ocr_memory,
         ),
         documents_per_child=settings.documents_per_parser,
         scratch=scratch,

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ByteSize, Field, field_validator
 from pydantic_settings import NoDecode
@@ -38,6 +38,16 @@ class WorkerSettings(
         description="parser child processes; one dataset holds all but one of them at most",
     )
     parser_memory: ByteSize = Field(ByteSize(1024**3), validation_alias="SLUICE_PARSER_MEMORY")
+    ocr: Literal["auto", "off"] = Field(
+        "auto",
+        validation_alias="SLUICE_OCR",
+        description="whether text in scanned pages and images is recognised",
+    )
+    parser_ocr_memory: ByteSize = Field(
+        ByteSize(2 * 1024**3),
+        validation_alias="SLUICE_PARSER_OCR_MEMORY",
+        description="of one document whose text is recognised",
+    )
     parser_timeout: Seconds = Field(
         timedelta(minutes=10), validation_alias="SLUICE_PARSER_TIMEOUT_SECONDS"
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from data.pictures import encoded, picture
 from pipeline.chunk import ChunkSettings, chunker_for
 from pipeline.document import Block, BlockKind
 from pipeline.settings import ObjectStoreSettings, VectorStoreSettings
@@ -54,6 +55,30 @@ async def test_a_hit_names_file_and_place(client: Client) -> None:
     assert job["tokens"] > 0
     assert hit["file_name"] == "hours.txt"
     assert NOTE.decode()[hit["char_start"] : hit["char_end"]] == hit["text"]
+
+
+async def test_a_scan_is_found_by_its_words_and_a_picture_without_any_says_so(
+    client: Client,
+) -> None:
+    scan = picture(("Three loaves of rye,", "to be fetched at noon."), size=(480, 200))
+    files = {"scan.png": encoded([scan], "PNG"), "empty.png": encoded([picture(())], "PNG")}
+    dataset = await client.create(files)
+    documents = await client.settled(dataset, count=2, seconds=120)
+
+    [hit] = await client.search(dataset, "loaves of rye", mode="keyword")
+    details = {
+        name: await client.call("GET", f"/datasets/{dataset}/documents/{document['id']}")
+        for name, document in documents.items()
+    }
+
+    assert (hit["file_name"], hit["page"]) == ("scan.png", 1)
+    [note] = details["scan.png"]["page_notes"]
+    assert (note["page"], note["reason"]) == (1, "ocr")
+    assert note["confidence"] > 0.9
+    assert details["scan.png"]["pages_by_ocr"] == 1
+    assert details["empty.png"]["warnings"] == ["no_text_found"]
+    [note] = details["empty.png"]["page_notes"]
+    assert (note["page"], note["reason"]) == (1, "blank")
 
 
 async def test_an_overwrite_replaces_the_text_and_embeds_only_what_is_new(client: Client) -> None:

@@ -1,6 +1,7 @@
 """What a worker does to a job, without a worker: straight through the repositories."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from db.engine import Sessions
@@ -18,7 +19,14 @@ async def claim(sessions: Sessions, job_id: UUID) -> Claim:
     return claimed
 
 
-async def complete(sessions: Sessions, job_id: UUID, *, chunks: int, space: str = "space") -> int:
+async def complete(
+    sessions: Sessions,
+    job_id: UUID,
+    *,
+    chunks: int,
+    space: str = "space",
+    pages_read: dict[str, Any] | None = None,
+) -> int:
     """Switch the document to a new generation of so many chunks; returns the generation."""
     claimed = await claim(sessions, job_id)
     async with sessions.begin() as session:
@@ -43,6 +51,7 @@ async def complete(sessions: Sessions, job_id: UUID, *, chunks: int, space: str 
                 character_count=100,
                 media_type="text/plain",
                 warnings=(),
+                pages_read=pages_read,
             ),
             purge_delay=timedelta(seconds=30),
         )

@@ -1,9 +1,11 @@
 """A document: one object of the bucket, as the index should show it and as it does."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, CreatedAt, Key
@@ -70,6 +72,8 @@ class Document(Base):
     character_count: Mapped[int | None]
     media_type: Mapped[str | None]
     warnings: Mapped[list[str]] = mapped_column(server_default=text("'[]'::jsonb"))
+    # How its pages were read, as `Built.pages`; null for types without pages that may be pictures.
+    pages_read: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
 
     # How it ends.
     deleted_at: Mapped[datetime | None]  # the tombstone: out of search at once

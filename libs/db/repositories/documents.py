@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -49,6 +50,9 @@ class Built:
     character_count: int
     media_type: str
     warnings: tuple[str, ...]
+    # `with_text` and `by_ocr` count pages, `notes` are objects with `page`, `reason`, and perhaps
+    # `confidence` and `uncovered`.
+    pages_read: dict[str, Any] | None = None
 
 
 class DocumentRepository:
@@ -138,6 +142,7 @@ class DocumentRepository:
         document.character_count = built.character_count
         document.media_type = built.media_type
         document.warnings = list(built.warnings)
+        document.pages_read = built.pages_read
         document.removed_at = document.removed_unasked_at = None
         if built.generation > 1:
             document.purge_after = document.live_at + purge_delay

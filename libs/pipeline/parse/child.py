@@ -9,30 +9,14 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-from pipeline.document import Block
 from pipeline.errors import ParserCrashed, ParserOutOfMemory, ParserScratchFull, PipelineError
 from pipeline.parse import confine
-from pipeline.parse.protocol import (
-    LENGTH,
-    PRINTED,
-    Failure,
-    Order,
-    Reply,
-    decode_order,
-    encode_reply,
-    frame,
-)
+from pipeline.parse.outbox import OcrAllowance, Outbox, receive
+from pipeline.parse.protocol import PRINTED, Failure, Order, decode_order
 from pipeline.parse.reading import Reading
-
-# A batch leaves when it has as much: large enough to be cheap, small enough to start the next
-# stage early.
-BATCH_CHARS = 64 * 1024
-BATCH_BLOCKS = 256
-FIRST_BATCH_CHARS = 8 * 1024
 
 
 def serve(connection: socket.socket, folder: Path) -> None:
@@ -40,7 +24,7 @@ def serve(connection: socket.socket, folder: Path) -> None:
     printed = _redirect_output(folder / PRINTED)
     confined = False
     for number in count():
-        payload = _receive(connection)
+        payload = receive(connection)
         if payload is None:
             return
         order = decode_order(payload)
@@ -55,53 +39,45 @@ def serve(connection: socket.socket, folder: Path) -> None:
         os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)  # what libraries leave goes with it
         os.chdir(scratch)
         try:
-            for reply in _replies(order, scratch):
-                connection.sendall(frame(encode_reply(reply)))
+            _work_on(order, scratch, Outbox(connection))
         finally:
             os.chdir(folder)
             shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _replies(order: Order, scratch: Path) -> Iterator[Reply]:
+def _work_on(order: Order, scratch: Path, outbox: Outbox) -> None:
     reading = Reading(
         order.path,
         file_name=order.file_name,
         content_type=order.content_type,
         limits=order.limits,
         scratch=scratch,
+        before_ocr=OcrAllowance(outbox, order.limits),
     )
     try:
-        yield from _batches(iter(reading))
-        yield reading.summary
+        for block in reading:
+            outbox.add(block)
     except PipelineError as error:
-        yield Failure(error.code, error.message)
+        last = Failure(error.code, error.message)
     except MemoryError:
-        yield Failure(ParserOutOfMemory.code, "the document needs more memory than it may have")
+        last = Failure(ParserOutOfMemory.code, "the document needs more memory than it may have")
     except OSError as error:
-        yield _failure_of_system(error)
+        last = _failure_of_system(error)
     except Exception as error:
         # The outer loop of a process, and any library may raise anything. The type alone: a
         # message may quote the document.
-        yield Failure(ParserCrashed.code, f"the parser raised {type(error).__name__}")
+        last = Failure(ParserCrashed.code, f"the parser raised {type(error).__name__}")
+    else:
+        outbox.flush()
+        outbox.send(reading.summary)
+        return
+    outbox.send(last)
 
 
 def _failure_of_system(error: OSError) -> Failure:
     if error.errno in (errno.EFBIG, errno.ENOSPC, errno.EDQUOT):
         return Failure(ParserScratchFull.code, "the parser ran out of scratch space")
     return Failure(ParserCrashed.code, f"the parser raised {type(error).__name__}")
-
-
-def _batches(blocks: Iterator[Block]) -> Iterator[list[Block]]:
-    batch: list[Block] = []
-    chars, limit = 0, FIRST_BATCH_CHARS
-    for block in blocks:
-        batch.append(block)
-        chars += len(block.text)
-        if chars >= limit or len(batch) >= BATCH_BLOCKS:
-            yield batch
-            batch, chars, limit = [], 0, BATCH_CHARS
-    if batch:
-        yield batch
 
 
 def _redirect_output(path: Path) -> int:
@@ -111,18 +87,3 @@ def _redirect_output(path: Path) -> int:
     os.dup2(printed, 1)
     os.dup2(printed, 2)
     return printed
-
-
-def _receive(connection: socket.socket) -> bytes | None:
-    length = _exactly(connection, LENGTH.size)
-    return None if length is None else _exactly(connection, LENGTH.unpack(length)[0])
-
-
-def _exactly(connection: socket.socket, size: int) -> bytes | None:
-    received = bytearray()
-    while len(received) < size:
-        part = connection.recv(size - len(received))
-        if not part:
-            return None
-        received += part
-    return bytes(received)

@@ -20,6 +20,7 @@ from pipeline.parse.limits import ParseLimits
 from pipeline.parse.nursery import Newborn, Nursery
 from pipeline.parse.protocol import (
     FRAME_BYTES_MAX,
+    GO_AHEAD,
     LENGTH,
     PRINTED,
     Order,
@@ -54,6 +55,7 @@ class Child:
         self._newborn = newborn
         self._folder = folder
         self._limits = limits
+        self._memory_bytes = limits.memory_bytes  # that the document at work may have
         self._fault: DocumentError | None = None  # why we killed it, if we did
         self._watch: asyncio.Task[None] | None = None
 
@@ -74,10 +76,17 @@ class Child:
         A child that is dying does not refuse: the reply then tells how it ended.
         """
         self.documents += 1
+        self._memory_bytes = limits.memory_bytes
         order = Order(path.absolute(), file_name, content_type, self._folder, limits)
         with contextlib.suppress(RuntimeError):  # uvloop's word for a connection that just closed
             self._newborn.writer.write(frame(encode_order(order)))
         self._watch = asyncio.create_task(self._watch_use(limits), name="parser-watch")
+
+    def allow_ocr(self, limits: ParseLimits) -> None:
+        """More memory until the next order, and the word that the child waits for."""
+        self._memory_bytes = max(limits.ocr_memory_bytes, limits.memory_bytes)
+        with contextlib.suppress(RuntimeError):
+            self._newborn.writer.write(frame(GO_AHEAD))
 
     async def reply(self) -> Reply:
         """The next one. Raises the DocumentError that says how the child ended instead."""
@@ -114,7 +123,7 @@ class Child:
 
     async def _watch_use(self, limits: ParseLimits) -> None:
         while True:
-            if self._resident_bytes() > limits.memory_bytes:
+            if self._resident_bytes() > self._memory_bytes:
                 self.kill(ParserOutOfMemory("the document needs more memory than it may have"))
                 return
             written = bytes_in(self._folder, entries_max=SCRATCH_ENTRIES_MAX)
@@ -142,7 +151,7 @@ class Child:
         log.warning("parser.crashed", exit_code=ending.exit_code)
         if ending.exit_code == -signal.SIGXCPU:
             return ParserTimeout("the document took more processor time than it may have")
-        grew = ending.memory_peak_bytes > self._limits.memory_bytes * SUSPICIOUS_SHARE
+        grew = ending.memory_peak_bytes > self._memory_bytes * SUSPICIOUS_SHARE
         if grew or self._allocator_gave_up():
             return ParserOutOfMemory("the document needs more memory than it may have")
         return ParserCrashed("the parser process ended while it read the document")

@@ -61,8 +61,18 @@ def limit_process(limits: ParseLimits) -> None:
         with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  read once, early
             pages = [int(count) for count in file.read().split()]
         reserved, data = (pages[at] * resource.getpagesize() for at in (0, 5))
-        _lower(resource.RLIMIT_AS, reserved + limits.memory_bytes + ADDRESS_SPACE_SLACK)
-        _lower(resource.RLIMIT_DATA, data + limits.memory_bytes + DATA_SLACK)
+        more = max(limits.ocr_memory_bytes - limits.memory_bytes, 0) if limits.ocr else 0
+        _lower(resource.RLIMIT_AS, reserved + limits.memory_bytes + ADDRESS_SPACE_SLACK, more)
+        _lower(resource.RLIMIT_DATA, data + limits.memory_bytes + DATA_SLACK, more)
+
+
+def allow_memory_of_ocr() -> None:
+    """What `limit_process` held back, for the rest of the process's life: who recognised text is
+    replaced or small again, and its memory is watched from outside."""
+    if sys.platform == "linux":
+        for what in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
+            _, hard = resource.getrlimit(what)
+            resource.setrlimit(what, (hard, hard))
 
 
 def limit_cpu(seconds: int) -> None:
@@ -72,6 +82,13 @@ def limit_cpu(seconds: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     soft = spent + seconds if hard == resource.RLIM_INFINITY else min(spent + seconds, hard)
     resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+
+
+def add_cpu(seconds: int) -> None:
+    """So much more than `limit_cpu` set."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    more = soft + seconds if hard == resource.RLIM_INFINITY else min(soft + seconds, hard)
+    resource.setrlimit(resource.RLIMIT_CPU, (more, hard))
 
 
 def refuse_network_and_programs() -> bool:
@@ -119,8 +136,10 @@ def _filter(table: int, calls: tuple[int, ...], clone: int, clone3: int) -> byte
     return program + b"".join(_STEP.pack(_RETURN, 0, 0, end) for end in ends)
 
 
-def _lower(what: int, value: int) -> None:
+def _lower(what: int, value: int, held_back: int = 0) -> None:
+    """To `value`; the process itself may raise it by what is held back."""
     _, hard = resource.getrlimit(what)
+    ceiling = value + held_back
     if hard != resource.RLIM_INFINITY:
-        value = min(value, hard)
-    resource.setrlimit(what, (value, value))
+        ceiling = min(ceiling, hard)
+    resource.setrlimit(what, (min(value, ceiling), ceiling))

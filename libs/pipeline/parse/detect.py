@@ -29,17 +29,20 @@ _BINARY_MARKS = (
     (b"\x28\xb5\x2f\xfd", "a zstandard archive"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (b"Rar!\x1a\x07", "a rar archive"),
-    (b"\x89PNG\r\n\x1a\n", "an image"),
-    (b"\xff\xd8\xff", "an image"),
-    (b"GIF87a", "an image"),
-    (b"GIF89a", "an image"),
-    (b"II*\0", "an image"),
-    (b"MM\0*", "an image"),
     (b"RIFF", "a media file"),
     (b"OggS", "a media file"),
     (b"ID3", "a media file"),
     (b"\x7fELF", "a program"),
     (b"SQLite format 3\0", "a database"),
+)
+_IMAGE_MARKS = (
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), MediaType.PNG),
+    (re.compile(rb"\xff\xd8\xff"), MediaType.JPEG),
+    (re.compile(rb"II[*+]\0|MM\0[*+]"), MediaType.TIFF),
+    (re.compile(rb"RIFF.{4}WEBP", re.S), MediaType.WEBP),
+    (re.compile(rb"GIF8[79]a"), MediaType.GIF),
+    # Two letters are no mark: the length of a header that is known stands at their place too.
+    (re.compile(rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.S), MediaType.BMP),
 )
 _OLE_MARK = bytes.fromhex("d0cf11e0a1b11ae1")
 _ZIP_MARKS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
@@ -111,6 +114,9 @@ def detect(
         return MediaType.PDF
     if head.lstrip().startswith(b"{\\rtf"):
         return MediaType.RTF
+    for pattern, media_type in _IMAGE_MARKS:
+        if pattern.match(head):
+            return media_type
     for mark, what in _BINARY_MARKS:
         if head.startswith(mark):
             raise UnsupportedType(f"the file is {what}, which is not read")

@@ -31,6 +31,15 @@ class ParseLimits:
     whole_file_bytes: int = 256 * MIB
     # Of what an Office file or an e-book unpacks to.
     unpacked_bytes: int = 1 * GIB
+    # Of an image, a frame of it at a time: a page of A3 at 600 dots an inch is 70 million.
+    image_pixels_max: int = 100_000_000
+    # Whether text in pictures is recognised, and what that may take: memory in place of
+    # `memory_bytes`, and time that each page adds to the document's.
+    ocr: bool = True
+    ocr_memory_bytes: int = 2 * GIB
+    ocr_page_seconds: int = 60
+    # An attempt may last an hour, and begins anew if it does not come to its end.
+    ocr_pages_max: int = 500
 
     def for_file(self, size: int) -> Self:
         """With the time that a file of so many bytes may take.

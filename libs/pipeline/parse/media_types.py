@@ -37,6 +37,12 @@ class MediaType(StrEnum):
     ODS = "application/vnd.oasis.opendocument.spreadsheet"
     ODP = "application/vnd.oasis.opendocument.presentation"
     EPUB = "application/epub+zip"
+    PNG = "image/png"
+    JPEG = "image/jpeg"
+    TIFF = "image/tiff"
+    WEBP = "image/webp"
+    BMP = "image/bmp"
+    GIF = "image/gif"
 
 
 # The first suffix of each type is the one its parser is given.
@@ -68,6 +74,12 @@ SUFFIXES: dict[MediaType, tuple[str, ...]] = {
     MediaType.ODS: (".ods",),
     MediaType.ODP: (".odp",),
     MediaType.EPUB: (".epub",),
+    MediaType.PNG: (".png",),
+    MediaType.JPEG: (".jpg", ".jpeg", ".jpe", ".jfif"),
+    MediaType.TIFF: (".tiff", ".tif"),
+    MediaType.WEBP: (".webp",),
+    MediaType.BMP: (".bmp", ".dib"),
+    MediaType.GIF: (".gif",),
 }
 
 _BY_SUFFIX = {suffix: kind for kind, suffixes in SUFFIXES.items() for suffix in suffixes}
@@ -85,6 +97,8 @@ _BY_OTHER_NAME = {
     "text/x-tex": MediaType.LATEX,
     "application/rss+xml": MediaType.XML,
     "application/atom+xml": MediaType.XML,
+    "image/jpg": MediaType.JPEG,
+    "image/x-ms-bmp": MediaType.BMP,
 }
 
 

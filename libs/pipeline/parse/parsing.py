@@ -23,7 +23,7 @@ from pipeline.errors import (
 )
 from pipeline.parse.children import Child
 from pipeline.parse.limits import ParseLimits
-from pipeline.parse.protocol import Failure
+from pipeline.parse.protocol import Failure, Reply, Sign
 from pipeline.parse.turns import Guest
 
 # What a child may report of itself or of a document; it has no say in anything else.
@@ -78,6 +78,7 @@ class Parsing:
         self._summary: ParseSummary | None = None
         self._at_rest = False  # the child has said its last word on this document
         self._waited_seconds = 0.0
+        self._ocr_pages = 0
         self._char_end = 0
 
     @property
@@ -125,14 +126,26 @@ class Parsing:
                     return
                 case Failure():
                     raise self._error_of(reply)
+                case Sign():
+                    self._heed(reply, self._child)
                 case _:
                     self._check_offsets(reply)
                     yield reply
 
-    async def _reply(self, child: Child) -> "list[Block] | ParseSummary | Failure":
+    def _heed(self, sign: Sign, child: Child) -> None:
+        if not self._limits.ocr or self._ocr_pages > self._limits.ocr_pages_max:
+            raise ParserCrashed("the parser recognises what it was not asked to")
+        match sign:
+            case Sign.WANTS_OCR:
+                child.allow_ocr(self._limits)
+            case Sign.ALIVE:
+                self._ocr_pages += 1
+
+    async def _reply(self, child: Child) -> Reply:
         limits = self._limits
         begun = time.monotonic()
-        patience = min(limits.silence_seconds, limits.wall_seconds - self._waited_seconds)
+        allowed = limits.wall_seconds + self._ocr_pages * limits.ocr_page_seconds
+        patience = min(limits.silence_seconds, allowed - self._waited_seconds)
         try:
             async with asyncio.timeout(max(patience, 0.0)):
                 return await child.reply()

@@ -6,13 +6,15 @@ received is checked before it is believed.
 
 import struct
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from pipeline.document import Block, BlockKind, Box, ParseSummary, Position
+from pipeline.document import Block, BlockKind, Box, PageNote, PageReason, ParseSummary, Position
 from pipeline.parse.limits import ParseLimits
+from pipeline.parse.source import PAGE_NOTES_MAX
 
 LENGTH = struct.Struct("!I")
 # A batch is some 64 kB of text; JSON writes a control character in six bytes.
@@ -45,7 +47,16 @@ class Failure:
     message: str
 
 
-Reply = list[Block] | ParseSummary | Failure
+class Sign(StrEnum):
+    """What a child says of itself between two batches."""
+
+    WANTS_OCR = "wants_ocr"  # it is about to recognise text, and waits for `GO_AHEAD`
+    ALIVE = "alive"  # it begins with another page that is recognised
+
+
+GO_AHEAD = b"{}"  # the one thing that a child is sent besides an order
+
+Reply = list[Block] | ParseSummary | Failure | Sign
 
 
 def frame(payload: bytes) -> bytes:
@@ -79,6 +90,8 @@ def encode_reply(reply: Reply) -> bytes:
     match reply:
         case ParseSummary():
             return orjson.dumps({"summary": asdict(reply)})
+        case Sign():
+            return orjson.dumps({"sign": reply.value})
         case Failure():
             return orjson.dumps({"failure": [reply.code, reply.message]})
         case _:
@@ -91,6 +104,8 @@ def decode_reply(payload: bytes) -> Reply:
         reply = orjson.loads(payload)
         if "blocks" in reply:
             return [block_of(fields) for fields in reply["blocks"]]
+        if "sign" in reply:
+            return Sign(reply["sign"])
         if "failure" in reply:
             code, message = reply["failure"]
             return Failure(str(code), str(message))
@@ -142,11 +157,30 @@ def block_of(fields: list[Any]) -> Block:
 
 def summary_of(fields: dict[str, Any]) -> ParseSummary:
     """The summary from its JSON object; raises as `block_of`."""
-    pages = fields["page_count"]
     return ParseSummary(
         media_type=str(fields["media_type"]),
         parser=str(fields["parser"]),
-        page_count=None if pages is None else int(pages),
+        page_count=_count(fields["page_count"]),
         char_count=int(fields["char_count"]),
         warnings=tuple(str(warning) for warning in fields["warnings"]),
+        pages_with_text=_count(fields["pages_with_text"]),
+        pages_by_ocr=_count(fields["pages_by_ocr"]),
+        page_notes=tuple(_note_of(note) for note in fields["page_notes"][:PAGE_NOTES_MAX]),
     )
+
+
+def _note_of(fields: dict[str, Any]) -> PageNote:
+    return PageNote(
+        int(fields["page"]),
+        PageReason(fields["reason"]),
+        _share(fields["confidence"]),
+        _share(fields["uncovered"]),
+    )
+
+
+def _share(value: Any) -> float | None:
+    return None if value is None else min(max(float(value), 0.0), 1.0)
+
+
+def _count(value: Any) -> int | None:
+    return None if value is None else int(value)

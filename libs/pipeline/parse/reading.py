@@ -1,6 +1,6 @@
 """One document, from a file to its blocks and its summary; runs inside a child process."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pipeline.document import Block, ParseSummary
@@ -26,12 +26,15 @@ class Reading:
         content_type: str | None,
         limits: ParseLimits,
         scratch: Path,
+        before_ocr: Callable[[], None] = lambda: None,
     ) -> None:
+        """`before_ocr` is called before each page that is recognised."""
         self._path = path
         self._file_name = file_name
         self._content_type = content_type
         self._limits = limits
         self._scratch = scratch
+        self._before_ocr = before_ocr
         self._summary: ParseSummary | None = None
 
     @property
@@ -53,7 +56,15 @@ class Reading:
             limits=self._limits,
         )
         reader, notes, end = READERS[media_type], Notes(), 0
-        source = Source(self._path, media_type, size, self._limits, self._scratch, READERS)
+        source = Source(
+            self._path,
+            media_type,
+            size,
+            self._limits,
+            self._scratch,
+            readers=READERS,
+            before_ocr=self._before_ocr,
+        )
         for block in lay_out(reader(source, notes), characters_max=self._limits.characters_max):
             end = block.char_end
             yield block
@@ -65,4 +76,7 @@ class Reading:
             page_count=notes.page_count,
             char_count=end,
             warnings=tuple(notes.warnings),
+            pages_with_text=notes.pages_with_text,
+            pages_by_ocr=notes.pages_by_ocr,
+            page_notes=tuple(notes.page_notes),
         )

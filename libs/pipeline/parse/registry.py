@@ -2,6 +2,7 @@
 
 from pipeline.parse.delimited import read_delimited
 from pipeline.parse.engine_choice import read_pdf
+from pipeline.parse.images import read_image
 from pipeline.parse.json_document import read_json
 from pipeline.parse.json_lines import read_json_lines
 from pipeline.parse.mail import read_mail
@@ -41,4 +42,10 @@ READERS: dict[MediaType, Reader] = {
     MediaType.ODS: read_office,
     MediaType.ODP: read_office,
     MediaType.EPUB: read_office,
+    MediaType.PNG: read_image,
+    MediaType.JPEG: read_image,
+    MediaType.TIFF: read_image,
+    MediaType.WEBP: read_image,
+    MediaType.BMP: read_image,
+    MediaType.GIF: read_image,
 }

@@ -4,10 +4,21 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.document import BlockKind, Position
+from pipeline.document import BlockKind, PageNote, PageReason, Position
 from pipeline.errors import TooLarge
 from pipeline.parse.limits import ParseLimits
 from pipeline.parse.media_types import MediaType
+
+PAGE_NOTES_MAX = 1_000  # some 60 kB in a document's row
+# A text of which so much is guessed is worth a look by a person.
+_WARNED = {
+    PageReason.OCR_LOW_CONFIDENCE: "ocr_low_confidence",
+    PageReason.OCR_LIMIT: "ocr_limit_reached",
+}
+
+
+def _nothing() -> None:
+    """What a reader outside of a parser child has to ask for: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +26,7 @@ class Source:
     """One document on disk, its type already known. `scratch` is emptied afterwards.
 
     `readers` are for what holds documents of other types: a mail and its attachments.
+    `before_ocr` is to be called before each page that is recognised: it makes room for it.
     """
 
     path: Path
@@ -23,6 +35,7 @@ class Source:
     limits: ParseLimits
     scratch: Path
     readers: "Mapping[MediaType, Reader]" = field(default_factory=dict)
+    before_ocr: Callable[[], None] = _nothing
 
     def must_fit_in_memory(self) -> None:
         """For readers that hold the whole file; raises TooLarge."""
@@ -50,11 +63,43 @@ class Notes:
 
     page_count: int | None = None
     warnings: list[str] = field(default_factory=list)
+    pages_with_text: int | None = None
+    pages_by_ocr: int | None = None
+    page_notes: list[PageNote] = field(default_factory=list)
+    shown_without_text: bool = False  # some page shows what could be text, and has none
 
     def warn(self, code: str) -> None:
         """Note a stable code, once."""
         if code not in self.warnings:
             self.warnings.append(code)
+
+    def page_read(
+        self, drafts: list[Draft], note: PageNote | None, *, has_text: bool = False
+    ) -> None:
+        """Count a page of a type whose pages may be pictures; call it once for each.
+
+        `has_text`: it has some, whatever the drafts say.
+        """
+        by_ocr = note is not None and note.reason in (
+            PageReason.OCR,
+            PageReason.OCR_LOW_CONFIDENCE,
+        )
+        has_text = has_text or any(draft.text.strip() for draft in drafts)
+        self.pages_with_text = (self.pages_with_text or 0) + has_text
+        self.pages_by_ocr = (self.pages_by_ocr or 0) + by_ocr
+        if not has_text and (note is None or note.reason is not PageReason.BLANK):
+            self.shown_without_text = True
+        if note is None:
+            return
+        if note.reason in _WARNED:
+            self.warn(_WARNED[note.reason])
+        if len(self.page_notes) < PAGE_NOTES_MAX:
+            self.page_notes.append(note)
+
+    def all_pages_read(self) -> None:
+        """Call it after the last page: says that some have text and others lack it."""
+        if self.shown_without_text and self.pages_with_text:
+            self.warn("pages_without_text")
 
 
 Reader = Callable[[Source, Notes], Iterator[Draft]]

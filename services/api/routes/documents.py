@@ -13,7 +13,7 @@ from api.errors import ReadOnlyKey
 from api.problems import documented
 from api.resources import Resources
 from api.routes.parameters import DEFAULT_LIMIT, Cursor, DatasetId, DocumentId, Limit
-from api.views import DocumentView, JobView, Page, RemovalView
+from api.views import DocumentDetailView, DocumentView, JobView, Page, RemovalView
 from db.errors import DatasetNotFound, DocumentNotFound, JobConflict
 from db.repositories.audit_log import AuditLogRepository
 from db.repositories.commands import CommandRepository, SeenVersion
@@ -55,12 +55,12 @@ async def get_document(
     document_id: DocumentId,
     caller: NamedDependency[Caller],
     resources: NamedDependency[Resources],
-) -> DocumentView:
-    """What is known of the file, and the state of its latest job."""
+) -> DocumentDetailView:
+    """What is known of the file and its pages, and the state of its latest job."""
     async with resources.sessions() as session:
         await DatasetRepository(session, caller.tenant_id).live_space(dataset_id)
         row = await DocumentViewRepository(session, caller.tenant_id).get(dataset_id, document_id)
-    return DocumentView.of(row)
+    return DocumentDetailView.of(row)
 
 
 @delete(

@@ -105,6 +105,33 @@ async def test_a_dataset_goes_from_uploading_to_ready(api: Api) -> None:
     assert (done["document_count"], done["searchable_count"], done["chunk_count"]) == (2, 2, 7)
 
 
+async def test_a_document_tells_how_its_pages_were_read_and_a_list_only_how_many(api: Api) -> None:
+    dataset_id, answer = await uploaded(api, "scan.pdf", "a.txt")
+    scan, text = [UUID(job["task_id"]) for job in answer["jobs"]]
+    notes = [{"page": 2, "reason": "ocr", "confidence": 0.93}, {"page": 3, "reason": "blank"}]
+    read = {"with_text": 2, "by_ocr": 1, "notes": notes}
+    await complete(api.sessions, scan, chunks=1, pages_read=read)
+    await complete(api.sessions, text, chunks=1)
+
+    listed = (await api.client.get(f"{DATASETS}/{dataset_id}/documents")).json()["items"]
+    shown = {
+        document["file_name"]: (
+            await api.client.get(f"{DATASETS}/{dataset_id}/documents/{document['id']}")
+        ).json()
+        for document in listed
+    }
+
+    assert {(each["pages_with_text"], each["pages_by_ocr"]) for each in listed} == {
+        (2, 1), (None, None),
+    }  # fmt: skip
+    assert [each for each in listed if "page_notes" in each] == []
+    assert shown["scan.pdf"]["page_notes"] == [
+        {"page": 2, "reason": "ocr", "confidence": 0.93, "uncovered": None},
+        {"page": 3, "reason": "blank", "confidence": None, "uncovered": None},
+    ]
+    assert shown["a.txt"]["page_notes"] == []
+
+
 async def test_a_failed_document_says_why_and_makes_the_dataset_partial(api: Api) -> None:
     dataset_id, answer = await uploaded(api, "a.txt", "b.txt")
     good, bad = [UUID(job["task_id"]) for job in answer["jobs"]]

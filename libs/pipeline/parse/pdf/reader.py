@@ -7,8 +7,7 @@ from dataclasses import replace
 import pypdfium2
 
 from pipeline.errors import DocumentCorrupt, DocumentEncrypted, TooManyPages
-from pipeline.parse.pdf.completion import CompletePage, complete_page
-from pipeline.parse.pdf.coverage import is_thin
+from pipeline.parse.ocr.pages import PageCompletion
 from pipeline.parse.pdf.furniture import Furniture
 from pipeline.parse.pdf.lines import Page, read_page
 from pipeline.parse.pdf.outline import Outline, TextStyles
@@ -19,12 +18,12 @@ from pipeline.parse.source import Draft, Notes, Source
 # Enough to see what comes again at every page's edge; the lines of one window are held at a time.
 WINDOW_PAGES = 100
 
+UNKNOWN_SHARE_MAX = 0.3  # of characters that no font names
+
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 
 
-def read_pdf(
-    source: Source, notes: Notes, *, complete: CompletePage = complete_page
-) -> Iterator[Draft]:
+def read_pdf(source: Source, notes: Notes) -> Iterator[Draft]:
     """Raises TooLarge, TooManyPages, DocumentEncrypted and DocumentCorrupt."""
     source.must_fit_in_memory()
     document = _open(source)
@@ -33,11 +32,10 @@ def read_pdf(
         if pages > source.limits.pages_max:
             raise TooManyPages(f"a document may have at most {source.limits.pages_max} pages")
         notes.page_count = pages
-        reading = _Document(source, document, complete, notes)
+        reading = _Document(source, document, notes)
         for first in range(1, pages + 1, WINDOW_PAGES):
             yield from reading.window(range(first, min(first + WINDOW_PAGES, pages + 1)))
-        if 0 < reading.silent_pages < pages:
-            notes.warn("pages_without_text")
+        notes.all_pages_read()
     finally:
         document.close()
 
@@ -54,21 +52,14 @@ def _open(source: Source) -> pypdfium2.PdfDocument:
 class _Document:
     """What is known of a document from the pages read so far."""
 
-    def __init__(
-        self,
-        source: Source,
-        document: pypdfium2.PdfDocument,
-        complete: CompletePage,
-        notes: Notes,
-    ) -> None:
+    def __init__(self, source: Source, document: pypdfium2.PdfDocument, notes: Notes) -> None:
         self._source = source
         self._document = document
-        self._complete = complete
+        self._complete = PageCompletion(source)
         self._notes = notes
         self._furniture = Furniture()
         self._styles = TextStyles()
         self._outline = Outline()
-        self.silent_pages = 0
 
     def window(self, numbers: range) -> Iterator[Draft]:
         """In the order of pages."""
@@ -80,18 +71,16 @@ class _Document:
             self._source.path, [page.number for page in pages if may_hold_table(page)]
         )
         for page in pages:
-            drafts = self._drafts(page, found.get(page.number, Structure()), vocabulary)
-            self.silent_pages += not drafts and not page.lines
-            yield from drafts
+            yield from self._drafts(page, found.get(page.number, Structure()), vocabulary)
 
     def _drafts(self, page: Page, structure: Structure, vocabulary: set[str]) -> list[Draft]:
         style = self._styles.usual
         own = replace(page, lines=self._furniture.without(page, style.size))
         drafts = list(drafts_of(own, structure, self._outline, style, vocabulary))
-        if page.height and is_thin(self._document, page):
-            drafts, note = self._complete(self._document, page.number, drafts)
-            if note is not None:
-                self._notes.warn(note.warning)
+        legible = page.unknown_share <= UNKNOWN_SHARE_MAX
+        drafts, note = self._complete(self._document, page.number, drafts, legible=legible)
+        # A running head is text, though it is left out.
+        self._notes.page_read(drafts, note, has_text=legible and bool(page.lines))
         return drafts
 
 

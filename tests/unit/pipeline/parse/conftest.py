@@ -19,7 +19,12 @@ LIMITS = ParseLimits(pages_max=3, characters_max=6_000_000)
 def parse(tmp_path: Path) -> Parse:
     """`parse(content, "name.txt")` or `parse(path)`; checks the offsets of every block."""
 
-    def run(source: bytes | str | Path, name: str = "", content_type: str | None = None) -> Parsed:
+    def run(
+        source: bytes | str | Path,
+        name: str = "",
+        content_type: str | None = None,
+        limits: ParseLimits = LIMITS,
+    ) -> Parsed:
         path = source if isinstance(source, Path) else tmp_path / "document"
         if not isinstance(source, Path):
             path.write_bytes(source.encode() if isinstance(source, str) else source)
@@ -29,7 +34,7 @@ def parse(tmp_path: Path) -> Parse:
             path,
             file_name=name or path.name,
             content_type=content_type,
-            limits=LIMITS,
+            limits=limits,
             scratch=scratch,
         )
         blocks = list(reading)

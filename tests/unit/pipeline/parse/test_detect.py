@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from pipeline.errors import (
     DocumentCorrupt,
@@ -15,6 +16,7 @@ from pipeline.errors import (
     UnsupportedType,
 )
 from pipeline.parse.detect import detect
+from pipeline.parse.images import FORMATS
 from pipeline.parse.limits import ParseLimits
 from pipeline.parse.media_types import MediaType
 
@@ -72,6 +74,7 @@ def test_a_wrong_name_does_not_hide_what_the_bytes_are(
         ("Grüße".encode("utf-16"), "a.txt", None, MediaType.TEXT),
         (b"name\0padded\0\n" * 20, "a.txt", None, MediaType.TEXT),
         (b"{\\rtf1 hello}", "a.doc", None, MediaType.RTF),
+        (b"BMW and others", "a.txt", None, MediaType.TEXT),
     ],
 )
 def test_texts_are_told_apart_by_their_marks_and_then_by_name(
@@ -88,14 +91,14 @@ def test_texts_are_told_apart_by_their_marks_and_then_by_name(
     [
         (gzip.compress(b"text"), UnsupportedType),
         (zipped({"a.txt": b"text"}), UnsupportedType),
-        (b"\x89PNG\r\n\x1a\n" + bytes(99), UnsupportedType),
+        (b"RIFF\x10\0\0\0WAVEfmt " + bytes(99), UnsupportedType),
         (bytes(range(256)) * 40, UnsupportedType),
         (OLE, UnsupportedType),
         (OLE + "EncryptedPackage".encode("utf-16-le"), DocumentEncrypted),
         (zipped({"[Content_Types].xml": b"<Types/>"})[:40], DocumentCorrupt),
         (zipped({"word/document.xml": bytes(1_100_000_000)}), TooLarge),
     ],
-    ids=["gzip", "zip", "png", "noise", "ole", "encrypted-office", "cut-short", "zip-bomb"],
+    ids=["gzip", "zip", "wave", "noise", "ole", "encrypted-office", "cut-short", "zip-bomb"],
 )
 def test_what_cannot_be_read_is_refused_for_the_right_reason(
     tmp_path: Path, content: bytes, error: type[PipelineError]
@@ -105,6 +108,14 @@ def test_what_cannot_be_read_is_refused_for_the_right_reason(
 
     with pytest.raises(error):
         type_of(path, "report")
+
+
+@pytest.mark.parametrize("media_type", FORMATS)
+def test_an_image_is_known_by_its_bytes(tmp_path: Path, media_type: MediaType) -> None:
+    path = tmp_path / "document"
+    Image.new("RGB", (8, 8), "white").save(path, FORMATS[media_type])
+
+    assert type_of(path, "scan.pdf", "application/pdf") is media_type
 
 
 def test_noise_with_the_name_of_a_format_is_corrupt(tmp_path: Path) -> None:

@@ -3,16 +3,14 @@
 from pathlib import Path
 
 import liteparse
-import pypdfium2
 import pytest
 
 from pipeline.chunk import ChunkSettings, chunker_for
-from pipeline.document import Block, BlockKind, Box
+from pipeline.document import Block, BlockKind, Box, PageNote, PageReason
 from pipeline.parse.limits import ParseLimits
 from pipeline.parse.media_types import MediaType
-from pipeline.parse.pdf.completion import PageNote
 from pipeline.parse.pdf.reader import read_pdf
-from pipeline.parse.source import Draft, Notes, Source
+from pipeline.parse.source import Notes, Source
 from support.pdfs import HEIGHT, Sheet, pdf_of
 from unit.pipeline.parse.conftest import Parse
 
@@ -247,25 +245,20 @@ def test_the_box_of_a_chunk_is_around_all_its_blocks(parse: Parse) -> None:
     )  # fmt: skip
 
 
-def test_a_page_without_a_text_layer_goes_to_whoever_completes_it(tmp_path: Path) -> None:
+def test_a_page_of_nothing_but_a_running_head_has_been_read(tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
-    path.write_bytes(pdf_of(Sheet().lines(LEFT_COLUMN * 2, 50, 90), Sheet().image(), Sheet()))
+    only_head = Sheet().line("Handbook of baking", 50, 30)
+    pages = [Sheet().line("Handbook of baking", 50, 30).lines(LEFT_COLUMN * 2, 50, 90)] * 3
+    path.write_bytes(pdf_of(*pages, only_head, Sheet()))
     source = Source(path, MediaType.PDF, path.stat().st_size, ParseLimits(), tmp_path)
-    asked: list[int] = []
-
-    def complete(
-        document: pypdfium2.PdfDocument, page_number: int, drafts: list[Draft]
-    ) -> tuple[list[Draft], PageNote | None]:
-        assert len(document) == 3
-        asked.append(page_number)
-        return [*drafts, Draft("seen in the picture")], PageNote("pages_recognized")
 
     notes = Notes()
-    drafts = list(read_pdf(source, notes, complete=complete))
+    drafts = list(read_pdf(source, notes))
 
-    assert asked == [2]  # a page that shows nothing has nothing to be read
-    assert drafts[-1].text == "seen in the picture"
-    assert notes.warnings == ["pages_recognized", "pages_without_text"]
+    assert {draft.position.page for draft in drafts} == {1, 2, 3}
+    assert (notes.pages_with_text, notes.pages_by_ocr) == (4, 0)
+    assert notes.page_notes == [PageNote(5, PageReason.BLANK)]
+    assert notes.warnings == []
 
 
 def test_the_same_file_gives_the_same_blocks(parse: Parse, tmp_path: Path) -> None:
