@@ -1,8 +1,8 @@
 """Running heads, feet and page numbers: what stands at the same place of page after page.
 
 A line is furniture only if nothing but furniture stands between it and the top or bottom edge, if
-it is set no larger than the text, and if it has been seen there on several pages, numbers in it
-aside; or if it is nothing but a number that grows with the pages. All else stays.
+it is set no larger than the text and apart from it, and if it has been seen there on several
+pages, numbers in it aside; or if it is nothing but a number that grows with the pages.
 """
 
 import re
@@ -18,6 +18,7 @@ LINES_MAX = 4  # of each band: a longer running head is none
 PLACE_POINTS = 4.0  # lines nearer to each other stand at one place
 SIZE_SHARE_MAX = 1.15  # of the text's size; what is larger is a title, even if it comes again
 CHARACTERS_MAX = 200
+ADJOINING = 1.6  # in sizes: as near as the lines of one paragraph
 
 _DIGITS = re.compile(r"\d+")
 _NUMBER = re.compile(
@@ -77,17 +78,21 @@ class Furniture:
         From each edge inwards, up to the first row with none: what stands within is text.
         """
         furniture: set[int] = set()
-        for edge, lines in groupby(_edge_lines(page), key=lambda found: found[0]):
-            for row in _rows([line for _, line in lines]):
-                found = {
-                    id(line)
+        for edge, found in groupby(_edge_lines(page), key=lambda at_edge: at_edge[0]):
+            rows: list[list[Line]] = []
+            for row in _rows([line for _, line in found]):
+                own = [
+                    line
                     for line in row
                     if line.size <= SIZE_SHARE_MAX * text_size
                     and self._is_furniture(page, edge, line)
-                }
-                if not found:
+                ]
+                if not own:
                     break
-                furniture |= found
+                rows.append(own)
+            while rows and _adjoins_text(page, rows):
+                rows.pop()
+            furniture.update(id(line) for row in rows for line in row)
         return [line for line in page.lines if id(line) not in furniture]
 
     def _is_furniture(self, page: Page, edge: str, line: Line) -> bool:
@@ -115,6 +120,20 @@ def _edge_lines(page: Page) -> Iterator[tuple[str, Line]]:
         for line in lines[:LINES_MAX]:
             if len(line.text) <= CHARACTERS_MAX:
                 yield edge, line
+
+
+def _adjoins_text(page: Page, rows: Sequence[Sequence[Line]]) -> bool:
+    """Whether the innermost row is set like a line of the text next to it; numbers never are."""
+    known = {id(line) for row in rows for line in row}
+    return any(
+        abs(line.depth - own.depth) < ADJOINING * own.size
+        and line.box.left < own.box.right
+        and own.box.left < line.box.right
+        for own in rows[-1]
+        if _number(own.text) is None
+        for line in page.lines
+        if line.turn == 0 and id(line) not in known
+    )
 
 
 def _rows(lines: Sequence[Line]) -> Iterator[list[Line]]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pypdfium2
 
@@ -68,10 +69,17 @@ class _Document:
         self._styles.learn(pages)
         vocabulary = _vocabulary(pages)
         found = structures(
-            self._source.path, [page.number for page in pages if may_hold_table(page)]
+            self._named_path(), [page.number for page in pages if may_hold_table(page)]
         )
         for page in pages:
             yield from self._drafts(page, found.get(page.number, Structure()), vocabulary)
+
+    def _named_path(self) -> Path:
+        """liteparse goes by the name, which may be any."""
+        path = self._source.scratch / "document.pdf"
+        if not path.exists():
+            path.symlink_to(self._source.path.resolve())
+        return path
 
     def _drafts(self, page: Page, structure: Structure, vocabulary: set[str]) -> list[Draft]:
         style = self._styles.usual
