@@ -81,4 +81,3 @@ class EmbeddedTextRepository:
             .execution_options(synchronize_session=False)
         )
         return len(gone.all()) < FORGOTTEN_AT_ONCE
-

@@ -182,9 +182,7 @@ class Batcher:
             return
         await self._deliver(batch, result, tokens)
 
-    async def _deliver(
-        self, batch: list[Waiting], result: EmbeddedEach, tokens: list[int]
-    ) -> None:
+    async def _deliver(self, batch: list[Waiting], result: EmbeddedEach, tokens: list[int]) -> None:
         charged: dict[int, Payer] = {}
         unanswered: list[Waiting] = []
         self._forget(batch)

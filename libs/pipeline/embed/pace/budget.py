@@ -10,9 +10,10 @@ from pipeline.embed.pace.valve import Valve, Window
 AHEAD_SECONDS = 1.0
 # What was not used may be made up for, this much of it.
 BURST_SECONDS = 1.0
-# A window ends when it tells enough, or is old.
-WINDOW_SECONDS, WINDOW_SECONDS_MAX = 2.0, 10.0
-WINDOW_ANSWERS = 8
+# A window ends when it tells enough, or is old; or at once, when hardly anything is accepted.
+WINDOW_SECONDS, WINDOW_SECONDS_MAX = 4.0, 15.0
+WINDOW_ANSWERS = 30
+OVERRUN_ANSWERS, OVERRUN_SHARE = 10, 0.8
 # After so many refusals in a row, over all processes, everybody waits as the endpoint asks. Of a
 # third of refusals by chance eight in a row are one in ten thousand. Where it asks for long it
 # means it.

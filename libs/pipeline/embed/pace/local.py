@@ -8,6 +8,8 @@ from pipeline.embed.pace.budget import (
     AHEAD_SECONDS,
     BURST_SECONDS,
     HOLD_SECONDS,
+    OVERRUN_ANSWERS,
+    OVERRUN_SHARE,
     WINDOW_ANSWERS,
     WINDOW_SECONDS,
     WINDOW_SECONDS_MAX,
@@ -31,6 +33,15 @@ class _Counted:
     answers: int = 0
     too_many_requests: int = 0
     too_many_tokens: int = 0
+    refused: int = 0
+    held: float = 0.0
+
+    def is_over(self, seconds: float) -> bool:
+        if self.answers >= OVERRUN_ANSWERS and self.refused >= OVERRUN_SHARE * self.answers:
+            return True
+        return seconds >= (
+            WINDOW_SECONDS if self.answers >= WINDOW_ANSWERS else WINDOW_SECONDS_MAX
+        )
 
 
 @dataclass(slots=True)
@@ -78,10 +89,12 @@ class LocalBudget:
             window.tokens += told.tokens
         else:
             self._streak += 1
+            window.refused += 1
             window.too_many_requests += told.kind is Kind.TOO_MANY_REQUESTS
             window.too_many_tokens += told.kind is Kind.TOO_MANY_TOKENS
             if self._streak >= hold_after(told.retry_after):
                 pause = HOLD_SECONDS if told.retry_after is None else told.retry_after
+                window.held += max(now + pause - max(self._hold_until, now), 0)
                 self._hold_until = max(self._hold_until, now + pause)
         return self._close(now)
 
@@ -90,14 +103,13 @@ class LocalBudget:
 
     def _close(self, now: float) -> Closed | None:
         counted, seconds = self._window, now - self._window.since
-        if seconds < WINDOW_SECONDS:
+        if not counted.is_over(seconds):
             return None
-        if counted.answers < WINDOW_ANSWERS and seconds < WINDOW_SECONDS_MAX:
-            return None
+        held = min(counted.held, seconds)
         self._window = _Counted(now)
         return Closed(
-            Window(seconds, counted.requests, counted.answers, counted.too_many_requests),
-            Window(seconds, counted.tokens, counted.answers, counted.too_many_tokens),
+            Window(seconds, counted.requests, counted.answers, counted.too_many_requests, held),
+            Window(seconds, counted.tokens, counted.answers, counted.too_many_tokens, held),
             self.valves,
             self._requests_limit,
             self._tokens_limit,

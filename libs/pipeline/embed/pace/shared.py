@@ -16,6 +16,8 @@ from pipeline.embed.pace.budget import (
     BURST_SECONDS,
     FORGOTTEN_SECONDS,
     HOLD_SECONDS,
+    OVERRUN_ANSWERS,
+    OVERRUN_SHARE,
     WINDOW_ANSWERS,
     WINDOW_SECONDS,
     WINDOW_SECONDS_MAX,
@@ -79,23 +81,29 @@ if kind == 'accepted' then
   redis.call('HINCRBY', KEYS[1], 'window_tokens', tokens)
 else
   redis.call('HINCRBY', KEYS[1], 'window_refused_' .. kind, 1)
+  redis.call('HINCRBY', KEYS[1], 'window_refused', 1)
   if redis.call('HINCRBY', KEYS[1], 'streak', 1) >= tonumber(ARGV[5]) then
-    write('hold_until', math.max(read('hold_until'), now + tonumber(ARGV[4])))
+    local held, till = read('hold_until'), now + tonumber(ARGV[4])
+    write('window_held', read('window_held') + math.max(till - math.max(held, now), 0))
+    write('hold_until', math.max(held, till))
   end
 end
 redis.call('EXPIRE', KEYS[1], ARGV[11])
 local age = now - read('window_since')
-if age < tonumber(ARGV[8]) or (answers < tonumber(ARGV[10]) and age < tonumber(ARGV[9])) then
-  return {}
-end
+local overrun = answers >= tonumber(ARGV[12])
+  and read('window_refused') >= tonumber(ARGV[13]) * answers
+local enough = tonumber(answers >= tonumber(ARGV[10]) and ARGV[8] or ARGV[9])
+if age < enough and not overrun then return {} end
 local function text(field) return redis.call('HGET', KEYS[1], field) or '' end
 local closed = {
   string.format('%.3f', age), text('window_requests'), text('window_tokens'), tostring(answers),
   text('window_refused_requests'), text('window_refused_tokens'),
+  string.format('%.3f', math.min(read('window_held'), age)),
   text('requests_valve'), text('tokens_valve'), text('requests_limit'), text('tokens_limit')
 }
 redis.call('HDEL', KEYS[1], 'window_requests', 'window_tokens', 'window_answers',
-  'window_refused_requests', 'window_refused_tokens', 'window_refused_chance')
+  'window_refused', 'window_refused_requests', 'window_refused_tokens', 'window_refused_chance',
+  'window_held')
 write('window_since', now)
 return closed
 """
@@ -134,9 +142,7 @@ class SharedBudget:
                 FORGOTTEN_SECONDS,
             ],
         )
-        self.valves = Valves(
-            Valve(float(requests_rate) or None), Valve(float(tokens_rate) or None)
-        )
+        self.valves = Valves(Valve(float(requests_rate) or None), Valve(float(tokens_rate) or None))
         return Turn(int(wait) / 1000, bool(reserved))
 
     async def tell(self, told: Told) -> Closed | None:
@@ -155,6 +161,8 @@ class SharedBudget:
                 WINDOW_SECONDS_MAX * 1000,
                 WINDOW_ANSWERS,
                 FORGOTTEN_SECONDS,
+                OVERRUN_ANSWERS,
+                OVERRUN_SHARE,
             ],
         )
         return self._closed(*map(_text, closed)) if closed else None
@@ -172,14 +180,12 @@ class SharedBudget:
         )
 
     def _closed(self, *said: str) -> Closed:
-        milliseconds, requests, tokens, answers, too_many, too_many_tokens, *rest = said
-        seconds = float(milliseconds) / 1000
-        valves = Valves(
-            _valve(rest[0], self.valves.requests), _valve(rest[1], self.valves.tokens)
-        )
+        milliseconds, requests, tokens, answers, too_many, too_many_tokens, held, *rest = said
+        seconds, paused = float(milliseconds) / 1000, float(held) / 1000
+        valves = Valves(_valve(rest[0], self.valves.requests), _valve(rest[1], self.valves.tokens))
         return Closed(
-            Window(seconds, int(requests or 0), int(answers), int(too_many or 0)),
-            Window(seconds, int(tokens or 0), int(answers), int(too_many_tokens or 0)),
+            Window(seconds, int(requests or 0), int(answers), int(too_many or 0), paused),
+            Window(seconds, int(tokens or 0), int(answers), int(too_many_tokens or 0), paused),
             valves,
             float(rest[2]) if rest[2] else None,
             float(rest[3]) if rest[3] else None,
@@ -196,4 +202,3 @@ def _valve(written: str, otherwise: Valve) -> Valve:
     fields = json.loads(written)
     before = fields.pop("before")
     return Valve(**fields, before=None if before is None else (before[0], before[1]))
-

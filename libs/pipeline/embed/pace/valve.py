@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 # Of the share of refusals that is by chance: what a window may exceed it, in standard deviations.
 DEVIATIONS = 2.5
 SHARE_FLOOR = 0.02
-# A cut goes right below what the endpoint took while it refused the rest.
+# A cut goes right below what the endpoint took while it refused the rest. Where nothing was taken,
+# or nothing sent for some of the time, what it took tells little.
 BELOW_ACCEPTED = 0.97
-NOTHING_ACCEPTED = 0.5
+HALF = 0.5
 # Growth a window: near the rate that was refused last, and elsewhere.
-STEP_NEAR, STEP_FAR = 0.005, 0.05
+STEP_NEAR, STEP_FAR = 0.01, 0.1
 NEAR = 0.1
 # Below this much of the rate being used nothing is learnt about it.
 USED = 0.7
@@ -28,12 +29,16 @@ BORNE_MAX = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What happened in some seconds: units that were accepted, answers, refusals among them."""
+    """What happened in some seconds: units that were accepted, answers, refusals among them.
+
+    `held`: those of the seconds in which nothing was sent, as the endpoint had asked.
+    """
 
     seconds: float
     accepted: float
     answers: int
     refused: int
+    held: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,29 +63,29 @@ class Valve:
 
     def _cut(self, window: Window, share: float, floor: float) -> "Valve":
         offered = _offered(window, share, self.rate)
-        if self._was_in_vain(share, window.answers):
-            assert self.before is not None
-            rate, _ = self.before
-            return replace(self, rate=rate, borne=share, before=None)
+        if self.before is not None and self._was_in_vain(self.before, share, window.answers):
+            rate, share_before = self.before
+            return replace(self, rate=rate, borne=(share + share_before) / 2, before=None)
         accepted = window.accepted / window.seconds / (1 - self.borne)
-        rate = accepted * BELOW_ACCEPTED if window.accepted else offered * NOTHING_ACCEPTED
+        rate = accepted * BELOW_ACCEPTED
+        is_measured = window.accepted > 0 and window.held == 0
+        if not is_measured:
+            rate = max(rate, offered * HALF)
         current = self.rate if self.rate is not None else offered
         return Valve(
             rate=max(min(rate, current), floor),
             borne=self.borne,
-            ceiling=accepted or None,
+            ceiling=accepted if is_measured else None,
             before=(current, share),
         )
 
-    def _was_in_vain(self, share: float, answers: int) -> bool:
-        if self.before is None or self.rate is None:
-            return False
-        rate, share_before = self.before
+    def _was_in_vain(self, before: tuple[float, float], share: float, answers: int) -> bool:
+        rate, share_before = before
         alike = abs(share - share_before) <= _chance(share_before, answers)
-        return alike and self.rate < 0.95 * rate and share <= BORNE_MAX
+        return alike and self.rate is not None and self.rate < 0.95 * rate and share <= BORNE_MAX
 
     def _grown(self, window: Window, share: float) -> "Valve":
-        borne = self.borne if share >= self.borne else 0.8 * self.borne + 0.2 * share
+        borne = self.borne if share >= self.borne else 0.95 * self.borne + 0.05 * share
         rate = self.rate
         if rate is not None and _offered(window, share, rate) >= USED * rate:
             near = self.ceiling is not None and abs(rate / self.ceiling - 1) <= NEAR
@@ -95,9 +100,10 @@ class Valve:
 
 def _offered(window: Window, share: float, rate: float | None) -> float:
     """What was sent, refusals included; they are as large as what was accepted."""
+    active = max(window.seconds - window.held, 0.1)
     if share < 1:
-        return window.accepted / (1 - share) / window.seconds
-    return rate if rate is not None else window.answers / window.seconds
+        return window.accepted / (1 - share) / active
+    return rate if rate is not None else window.answers / active
 
 
 def _chance(share: float, answers: int) -> float:
