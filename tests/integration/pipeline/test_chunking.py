@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 from db.engine import Sessions
 from db.models import Attempt as AttemptRow
 from db.models import Dataset, Document, Outcome
+from pipeline.account import recorder
 from pipeline.embed.batcher import Batcher
 from pipeline.embed.client import Embedder
 from pipeline.embed.configured import configured_model
@@ -33,6 +34,7 @@ from stack.backends import Backends
 from stack.ports import LOOPBACK
 from support.buckets import store_client
 from support.catalog import Home, apply, document_of, make_home
+from support.payers import payer
 from support.rows import a_row
 from worker.settings import WorkerSettings
 
@@ -64,7 +66,8 @@ async def tools(
         parsers = ParserPool(children=1, limits=limits, scratch=tmp_path)
         await parsers.start()
         stack.push_async_callback(parsers.close)
-        batcher = Batcher(await stack.enter_async_context(Embedder(model)))
+        embedder = await stack.enter_async_context(Embedder(model))
+        batcher = Batcher(embedder, record=recorder(sessions))
         stack.push_async_callback(batcher.aclose)
         yield Tools(
             sessions=sessions,
@@ -190,7 +193,7 @@ async def test_an_attempt_that_resumes_with_other_cuts_replaces_what_differs(
             )
         )
     found = await document_of(tools.sessions, resumed.home)
-    vector = (await tools.batcher.embed("a test", ["anything"])).vectors[0]
+    vector = (await tools.batcher.embed(payer("a test"), ["anything"])).vectors[0]
     first = expected[0]
     rows = [
         a_row(0, text=first.text, content_hash=first.content_hash, char_start=first.char_start),

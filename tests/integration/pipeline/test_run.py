@@ -752,8 +752,7 @@ async def test_the_history_says_what_an_attempt_did_and_its_tokens_are_paid_for(
         with attempt.stage("parse"):
             pass
         with attempt.stage("embed"):
-            attempt.tally.tokens, attempt.tally.model = 120, "model-a"
-            attempt.tally.cost = Decimal("0.0000024")
+            attempt.tally.bill.charge("model-a", Decimal("0.02"), 120, counted=False)
             attempt.tally.chunks_embedded, attempt.tally.chunks_reused = 4, 2
             raise ParserCrashed("It crashed.")
 

@@ -81,6 +81,9 @@ class LocalBudget:
             self._tokens_at += (told.tokens - told.expected) / self.valves.tokens.rate
         self._requests_limit = told.requests_limit or self._requests_limit
         self._tokens_limit = told.tokens_limit or self._tokens_limit
+        if self.valves.requests.rate is None and told.requests_limit:
+            self._window = _Counted(now)  # what went before it was known tells nothing
+            return self._closed(0.0, _Counted(now))
         window = self._window
         window.answers += 1
         if told.kind is Kind.ACCEPTED:
@@ -105,8 +108,11 @@ class LocalBudget:
         counted, seconds = self._window, now - self._window.since
         if not counted.is_over(seconds):
             return None
-        held = min(counted.held, seconds)
         self._window = _Counted(now)
+        return self._closed(seconds, counted)
+
+    def _closed(self, seconds: float, counted: _Counted) -> Closed:
+        held = min(counted.held, seconds)
         return Closed(
             Window(seconds, counted.requests, counted.answers, counted.too_many_requests, held),
             Window(seconds, counted.tokens, counted.answers, counted.too_many_tokens, held),

@@ -90,10 +90,14 @@ else
 end
 redis.call('EXPIRE', KEYS[1], ARGV[11])
 local age = now - read('window_since')
+-- What went before the limit was known tells nothing.
+local learnt = ARGV[6] ~= '' and read('requests_rate') == 0
+if learnt then write('window_since', now) end
 local overrun = answers >= tonumber(ARGV[12])
   and read('window_refused') >= tonumber(ARGV[13]) * answers
 local enough = tonumber(answers >= tonumber(ARGV[10]) and ARGV[8] or ARGV[9])
-if age < enough and not overrun then return {} end
+if age < enough and not overrun and not learnt then return {} end
+if learnt then age, answers = 0, 0 end
 local function text(field) return redis.call('HGET', KEYS[1], field) or '' end
 local closed = {
   string.format('%.3f', age), text('window_requests'), text('window_tokens'), tostring(answers),
