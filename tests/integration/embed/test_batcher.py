@@ -99,7 +99,9 @@ async def test_a_document_behind_a_slow_call_waits_for_neighbours_but_not_for_th
     slow = asyncio.create_task(batcher.embed(payer("slow"), ["text"]))
     while await requests_of(server) == before:  # noqa: ASYNC110 - the server counts elsewhere
         await asyncio.sleep(0)
-    others = await asyncio.gather(batcher.embed(payer("a"), ["one"]), batcher.embed(payer("b"), ["two"]))
+    others = await asyncio.gather(
+        batcher.embed(payer("a"), ["one"]), batcher.embed(payer("b"), ["two"])
+    )
 
     assert not slow.done()
     assert [len(share.vectors) for share in others] == [1, 1]
@@ -381,7 +383,9 @@ async def test_texts_of_a_cancelled_job_that_have_not_left_are_not_sent(
 
 async def test_closing_cancels_those_who_wait(server: EmbeddingsServer, batcher: Batcher) -> None:
     await server.switch(latency_ms=30_000)
-    waiting = [asyncio.create_task(batcher.embed(payer(job), texts_of(job, 300))) for job in ("a", "b")]
+    waiting = [
+        asyncio.create_task(batcher.embed(payer(job), texts_of(job, 300))) for job in ("a", "b")
+    ]
     await asyncio.sleep(0.05)
 
     await batcher.aclose()

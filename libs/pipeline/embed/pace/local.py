@@ -39,9 +39,7 @@ class _Counted:
     def is_over(self, seconds: float) -> bool:
         if self.answers >= OVERRUN_ANSWERS and self.refused >= OVERRUN_SHARE * self.answers:
             return True
-        return seconds >= (
-            WINDOW_SECONDS if self.answers >= WINDOW_ANSWERS else WINDOW_SECONDS_MAX
-        )
+        return seconds >= (WINDOW_SECONDS if self.answers >= WINDOW_ANSWERS else WINDOW_SECONDS_MAX)
 
 
 @dataclass(slots=True)

@@ -26,7 +26,7 @@ NEAR = 0.1
 USED = 0.7
 # A smaller share than the first cannot be told from none, and is not worth it; an endpoint that
 # refuses more than the second is overrun, whatever a cut has shown.
-BORNE_MIN, BORNE_MAX = 0.06, 0.6
+BORNE_MIN, BORNE_MAX = 0.06, 0.5
 # What the share may have changed by chance after a cut in vain. Endpoints that are overrun and
 # refuse by chance as well are found in two cuts.
 ALIKE = 0.7
@@ -75,7 +75,9 @@ class Valve:
             rate, share = self.before
             if self._was_in_vain(window, rate, share):
                 return self._bearing(rate, (share + window.share) / 2)._capped(cap)
-        is_refused = window.share > self.borne + _chance(self.borne, window.answers)
+        is_refused = window.held > 0 or window.share > self.borne + _chance(
+            self.borne, window.answers
+        )
         is_to_look = self.proofs > 0 and self.windows >= min(
             LOOK_FIRST << (self.proofs - 1), LOOK_MAX
         )
@@ -86,7 +88,8 @@ class Valve:
     def _was_in_vain(self, window: Window, rate_before: float, share_before: float) -> bool:
         """Whether about as many are refused as before."""
         return (
-            share_before >= BORNE_MIN
+            window.held == 0  # so many in a row are not by chance
+            and share_before >= BORNE_MIN
             and ALIKE * share_before <= window.share <= min(share_before + WORSE, BORNE_MAX)
             and self.rate is not None
             and self.rate < 0.95 * rate_before
