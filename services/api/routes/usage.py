@@ -27,7 +27,7 @@ MODEL_CHARS_MAX = 200
 class SpendingView:
     """Money is US dollars, as text. `tokens_counted` are those among the tokens that the endpoint
     did not tell, so they were counted here. `tokens_unpriced` are of models without a price (see
-    `SLUICE_EMBEDDING_PRICES`): they add nothing to `cost`. `texts_reused` had their vectors already;
+    `SLUICE_EMBEDDING_PRICES`): they add nothing to `cost`. `texts_reused` had a vector already;
     `tokens_saved` and `cost_saved` are about what they would have cost. What it was not grouped by
     is null; a search has no document and no job."""
 
@@ -78,6 +78,7 @@ class UsageView:
 async def get_usage(
     caller: NamedDependency[Caller],
     resources: NamedDependency[Resources],
+    *,
     group_by: Annotated[
         list[GroupBy] | None,
         QueryParameter(max_items=5, description="What to add up by; may be given several times."),

@@ -106,7 +106,7 @@ class LocalBudget:
         counted, seconds = self._window, now - self._window.since
         if not counted.is_over(seconds):
             return None
-        self._window = _Counted(now)
+        self._window = _Counted(max(now, self._hold_until))  # what is held says nothing
         return self._closed(seconds, counted)
 
     def _closed(self, seconds: float, counted: _Counted) -> Closed:

@@ -108,7 +108,7 @@ local closed = {
 redis.call('HDEL', KEYS[1], 'window_requests', 'window_tokens', 'window_answers',
   'window_refused', 'window_refused_requests', 'window_refused_tokens', 'window_refused_chance',
   'window_held')
-write('window_since', now)
+write('window_since', math.max(now, read('hold_until')))  -- what is held says nothing
 return closed
 """
 

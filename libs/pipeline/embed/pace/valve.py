@@ -81,8 +81,10 @@ class Valve:
         is_to_look = self.proofs > 0 and self.windows >= min(
             LOOK_FIRST << (self.proofs - 1), LOOK_MAX
         )
-        if is_refused or (is_to_look and self.before is None and window.refused):
-            return self._cut(window, floor)._capped(cap)
+        if is_refused:
+            return self._cut(window, floor, borne=self.borne)._capped(cap)
+        if is_to_look and self.before is None and window.refused:
+            return self._cut(window, floor, borne=0)._capped(cap)
         return self._grown(window)._capped(cap)
 
     def _was_in_vain(self, window: Window, rate_before: float, share_before: float) -> bool:
@@ -98,9 +100,9 @@ class Valve:
     def _bearing(self, rate: float, share: float) -> "Valve":
         return Valve(rate, borne=share, proofs=min(self.proofs + 1, 10))
 
-    def _cut(self, window: Window, floor: float) -> "Valve":
+    def _cut(self, window: Window, floor: float, *, borne: float) -> "Valve":
         current = self.rate if self.rate is not None else self._offered(window)
-        accepted = window.accepted / window.seconds
+        accepted = window.accepted / window.seconds / (1 - borne)
         rate = accepted * BELOW_ACCEPTED
         is_measured = window.accepted > 0 and window.held == 0
         if not is_measured:
@@ -114,7 +116,9 @@ class Valve:
 
     def _grown(self, window: Window) -> "Valve":
         rate, ceiling = self.rate, self.ceiling
-        helped = self.before is not None
+        borne = self.borne
+        if self.before is not None:  # the cut helped
+            borne = min(borne, window.share)
         if rate is not None and self._offered(window) >= USED * rate:
             if ceiling is not None and rate > ceiling:
                 ceiling = None
@@ -123,8 +127,8 @@ class Valve:
         return Valve(
             rate,
             ceiling,
-            borne=window.share if helped else self.borne,
-            proofs=0 if helped else self.proofs,
+            borne=borne,
+            proofs=self.proofs,
             windows=self.windows + 1,
         )
 
