@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, Self
 
 from pipeline.embed.pace.valve import Valve, Window
 
@@ -78,6 +78,26 @@ class Closed:
     valves: Valves
     requests_limit: float | None
     tokens_limit: float | None
+
+    @classmethod
+    def of(
+        cls,
+        seconds: float,
+        held: float,
+        *,
+        answers: int,
+        requests: tuple[int, int],
+        tokens: tuple[int, int],
+        valves: Valves,
+        limits: tuple[float | None, float | None],
+    ) -> Self:
+        """`requests`, `tokens`: units accepted, and answers that refused for their sake; only those
+        are what a hold tells of."""
+        windows = (
+            Window(seconds, accepted, answers, refused, held if refused else 0.0)
+            for accepted, refused in (requests, tokens)
+        )
+        return cls(*windows, valves, *limits)
 
     def adjusted(self, limits: Limits) -> Valves:
         return Valves(

@@ -22,7 +22,6 @@ from pipeline.embed.pace.budget import (
     first_valves,
     hold_after,
 )
-from pipeline.embed.pace.valve import Window
 
 
 @dataclass(slots=True)
@@ -110,13 +109,14 @@ class LocalBudget:
         return self._closed(seconds, counted)
 
     def _closed(self, seconds: float, counted: _Counted) -> Closed:
-        held = min(counted.held, seconds)
-        return Closed(
-            Window(seconds, counted.requests, counted.answers, counted.too_many_requests, held),
-            Window(seconds, counted.tokens, counted.answers, counted.too_many_tokens, held),
-            self.valves,
-            self._requests_limit,
-            self._tokens_limit,
+        return Closed.of(
+            seconds,
+            min(counted.held, seconds),
+            answers=counted.answers,
+            requests=(counted.requests, counted.too_many_requests),
+            tokens=(counted.tokens, counted.too_many_tokens),
+            valves=self.valves,
+            limits=(self._requests_limit, self._tokens_limit),
         )
 
 

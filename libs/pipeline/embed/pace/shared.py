@@ -27,7 +27,7 @@ from pipeline.embed.pace.budget import (
     Valves,
     hold_after,
 )
-from pipeline.embed.pace.valve import Valve, Window
+from pipeline.embed.pace.valve import Valve
 
 # Rates are units a second, times milliseconds of the server's clock; a rate of 0 is none.
 TAKE = """
@@ -185,14 +185,21 @@ class SharedBudget:
 
     def _closed(self, *said: str) -> Closed:
         milliseconds, requests, tokens, answers, too_many, too_many_tokens, held, *rest = said
-        seconds, paused = float(milliseconds) / 1000, float(held) / 1000
-        valves = Valves(_valve(rest[0], self.valves.requests), _valve(rest[1], self.valves.tokens))
-        return Closed(
-            Window(seconds, int(requests or 0), int(answers), int(too_many or 0), paused),
-            Window(seconds, int(tokens or 0), int(answers), int(too_many_tokens or 0), paused),
-            valves,
-            float(rest[2]) if rest[2] else None,
-            float(rest[3]) if rest[3] else None,
+        requests_valve, tokens_valve, requests_limit, tokens_limit = rest
+        return Closed.of(
+            float(milliseconds) / 1000,
+            float(held) / 1000,
+            answers=int(answers),
+            requests=(int(requests or 0), int(too_many or 0)),
+            tokens=(int(tokens or 0), int(too_many_tokens or 0)),
+            valves=Valves(
+                _valve(requests_valve, self.valves.requests),
+                _valve(tokens_valve, self.valves.tokens),
+            ),
+            limits=(
+                float(requests_limit) if requests_limit else None,
+                float(tokens_limit) if tokens_limit else None,
+            ),
         )
 
 
