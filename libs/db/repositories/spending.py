@@ -87,7 +87,8 @@ class SpendingRepository:
         return [Spending(*row) for row in await self._session.execute(query)]
 
     async def total(self, wanted: SpendingFilter) -> Spending:
-        query = select(*(null() for _ in GroupBy), *_sums()).where(*self._conditions(wanted))
+        nothing: list[Any] = [null() for _ in GroupBy]
+        query = select(*nothing, *_sums()).where(*self._conditions(wanted))
         return Spending(*(await self._session.execute(query)).one())
 
     def _conditions(self, wanted: SpendingFilter) -> list[Any]:
