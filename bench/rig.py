@@ -98,6 +98,13 @@ class Rig:
         counters: dict[str, int] = answer.raise_for_status().json()["counters"]
         return counters
 
+    def embeddings_counters(self) -> dict[str, int]:
+        root = self.environment["OPENAI_BASE_URL"].removesuffix("/v1")
+        headers = {"Authorization": f"Bearer {self.environment['OPENAI_API_KEY']}"}
+        answer = httpx.get(f"{root}/_switches", headers=headers)
+        counters: dict[str, int] = answer.raise_for_status().json()["counters"]
+        return counters
+
     def metric(self, name: str) -> float:
         """The sum of a metric of the poller over its labels."""
         with urlopen(Request(self.poller_metrics)) as answer:  # noqa: S310  # a URL of ours

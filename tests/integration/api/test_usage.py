@@ -6,7 +6,7 @@ from uuid import UUID
 
 from db.repositories.usage import Bill, UsageRepository
 from support.api import Api
-from support.attempts import claim, fail
+from support.attempts import claim
 from support.work import home_of, queued
 
 USAGE = "/api/v1/usage"
@@ -116,11 +116,3 @@ async def test_days_that_make_no_span_are_refused(api: Api) -> None:
             assert answer.status_code == 200, answer.text
         else:
             assert answer.status_code == 400, (query, answer.text)
-
-
-async def test_what_a_failed_job_has_paid_counts(api: Api) -> None:
-    home = await home_of(api)
-    [job_id] = await queued(api, home, "a")
-    await fail(api.sessions, job_id, code="parser_crashed", message="It crashed.")
-
-    assert (await usage(api))["total"]["tokens"] == 0
