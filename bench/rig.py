@@ -18,7 +18,7 @@ from stack.backends import Backends
 from stack.part import Part
 from stack.ports import free_ports
 from stack.processes import Service
-from stack.services import api, api_key, migrate, poller, worker
+from stack.services import WORKER_PREFETCH, api, api_key, migrate, poller, worker
 
 READY_SECONDS = 60.0
 # What a deployment would set to minutes; a bench is not to wait for it.
@@ -26,7 +26,8 @@ QUICK = {"SLUICE_RETRY_DELAYS": "1,2,4", "SLUICE_AUDIT_SECONDS": "3600"}
 
 
 class Rig:
-    def __init__(self, *, workers: int = 1, **settings: str) -> None:
+    def __init__(self, *, workers: int = 1, at_once: int = WORKER_PREFETCH, **settings: str) -> None:
+        """`at_once`: jobs of a lane that a worker has under way."""
         self.backends = Backends(embeddings="synthetic")
         self._logs = Path(tempfile.mkdtemp(prefix="sluice-bench-"))
         [port] = free_ports(1)
@@ -43,7 +44,13 @@ class Rig:
         parts = [
             poller(self.environment, metrics_port=metrics[0]),
             *(
-                worker(self.environment, number=number, metrics_port=metrics[number])
+                worker(
+                    self.environment,
+                    number=number,
+                    metrics_port=metrics[number],
+                    threads=2 * at_once + 1,
+                    prefetch=at_once,
+                )
                 for number in range(1, workers + 1)
             ),
             api(self.environment, port=port),

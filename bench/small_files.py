@@ -55,10 +55,16 @@ def index(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--files", type=int, default=2_000)
-    parser.add_argument("--threads", type=int, default=0, help="of the worker; 0: its default")
+    parser.add_argument(
+        "--at-once", type=int, default=130, help="jobs under way in the worker: a call's inputs"
+    )
     options = parser.parse_args()
-    settings = {"dramatiq_threads": str(options.threads)} if options.threads else {}
-    with Rig(workers=1, **settings) as rig, rig.api() as client:
+    # The poller rings for as many as it keeps in Redis.
+    window = str(2 * options.at_once)
+    with (
+        Rig(workers=1, at_once=options.at_once, SLUICE_ANNOUNCE_WINDOW=window) as rig,
+        rig.api() as client,
+    ):
         dataset = create_dataset(client, "small files")
         files = {f"{number}.txt": body(number) for number in range(options.files)}
         least = -(-options.files // BATCH)

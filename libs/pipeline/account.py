@@ -25,6 +25,7 @@ class Account:
     claim: Claim
     bill: Bill
     model: EmbeddingModel
+    is_first: bool = False
 
     @property
     def job(self) -> UUID:

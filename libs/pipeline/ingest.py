@@ -67,7 +67,9 @@ class Ingestion:
         self._chunks = 0
         self._characters = 0
         self._is_cut = False  # the model takes a chunk only in part
-        self._account = Account(attempt.claim, attempt.tally.bill, tools.model)
+        self._account = Account(
+            attempt.claim, attempt.tally.bill, tools.model, is_first=attempt.precedence is None
+        )
         self._reuse = Reuse(
             tools.sessions,
             tools.vectors,

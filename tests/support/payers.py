@@ -7,9 +7,10 @@ TENANT = UUID(int=1)
 
 
 @dataclass(eq=False)
-class Tester:
+class Purse:
     job: str
     tenant: UUID = TENANT
+    is_first: bool = False
     tokens: int = 0
     counted: int = 0
 
@@ -18,5 +19,5 @@ class Tester:
         self.counted += tokens if counted else 0
 
 
-def payer(job: str, tenant: UUID = TENANT) -> Tester:
-    return Tester(job, tenant)
+def payer(job: str, tenant: UUID = TENANT, *, is_first: bool = False) -> Purse:
+    return Purse(job, tenant, is_first)

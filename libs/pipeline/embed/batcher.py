@@ -3,7 +3,8 @@
 Many small documents at once would otherwise be many small calls. Inputs wait in one queue per job
 and are taken in turns, so a job with thousands of chunks delays one with a single chunk by a call
 at most. A call leaves at once while no other is under way; else when it is full, or when its
-oldest input has waited for `HOLD`. It is filled when the pace lets it go, not before.
+oldest input has waited for `HOLD`. In a crowd it waits longer: a little for every job that is known
+to be on its way here, until most have come. It is filled when the pace lets it go, not before.
 
 A text that another job of the tenant has waiting, under way or just answered is not sent again. One
 that the endpoint would not take now (429) goes back to its queue and leaves later; its call is over
@@ -13,7 +14,8 @@ and holds up nobody.
 import asyncio
 import hashlib
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -38,6 +40,11 @@ from pipeline.embed.waiting import Claim, Payer, Share, Turns, Waiting
 log = structlog.get_logger()
 
 HOLD = timedelta(milliseconds=50)  # what a document may wait for neighbours; a call takes longer
+# A crowd is waited for by so much for each that is still to come, while those who wait are not this
+# many times as many; never for whoever goes first.
+HOLD_EACH = timedelta(milliseconds=40)
+HOLD_CROWD = timedelta(seconds=4)
+CROWD = 4
 CONCURRENT_CALLS = 4
 # So long an input is sent again to an endpoint that says 429. Then its job waits in Postgres, where
 # it holds neither memory nor a thread.
@@ -86,6 +93,21 @@ class Batcher:
         self._calls: set[asyncio.Task[None]] = set()
         self._empty_calls = 0  # those of them that wait for the pace, and take what there is then
         self._timer: asyncio.TimerHandle | None = None
+        self._expected: set[object] = set()
+
+    @contextmanager
+    def expecting(self, job: object) -> Iterator[None]:
+        """The job is on its way to its first `embed`, which may never come."""
+        self._expected.add(job)
+        try:
+            yield
+        finally:
+            self._arrived(job)
+
+    def _arrived(self, job: object) -> None:
+        if job in self._expected:
+            self._expected.discard(job)
+            asyncio.get_running_loop().call_soon(self._dispatch)
 
     async def embed(self, payer: Payer, texts: Sequence[str]) -> EmbeddedShare:
         """The vectors of `texts` in order, in calls shared with other jobs.
@@ -116,6 +138,7 @@ class Batcher:
                 waiting = Waiting(key, text, size, payer.job, loop.time(), [claim])
                 self._pending[key] = waiting
                 self._turns.add(waiting)
+        self._expected.discard(payer.job)
         # After this turn of the loop, so that callers of the same moment share a call.
         loop.call_soon(self._dispatch)
         await share.done
@@ -144,13 +167,21 @@ class Batcher:
             left = self._turns.inputs - self._empty_calls * batch_inputs
             if left <= 0:
                 return
-            ripe_at = self._turns.oldest() + HOLD.total_seconds()
-            if self._calls and left < batch_inputs and loop.time() < ripe_at:
+            ripe_at = self._turns.oldest() + self._hold()
+            if left < batch_inputs and loop.time() < ripe_at:
                 self._timer = loop.call_at(ripe_at, self._dispatch)
                 return
             self._empty_calls += 1
             self._calls.add(call := loop.create_task(self._call()))
             call.add_done_callback(self._call_ended)
+
+    def _hold(self) -> float:
+        """Seconds that the oldest input waits for a fuller call."""
+        hold = HOLD if self._calls else timedelta(0)
+        coming, waiting = len(self._expected), len(self._turns.queues)
+        if coming * CROWD > waiting and coming >= CROWD and not self._turns.someone_is_first():
+            hold = max(hold, min(HOLD_EACH * coming, HOLD_CROWD))
+        return hold.total_seconds()
 
     def _call_ended(self, call: asyncio.Task[None]) -> None:
         self._calls.discard(call)

@@ -20,6 +20,10 @@ class Payer(Protocol):
     @property
     def tenant(self) -> UUID: ...
 
+    @property
+    def is_first(self) -> bool:
+        """Whether it goes before others, and is not to wait for them."""
+
     def charge(self, tokens: int, *, counted: bool) -> None:
         """`counted` by us, as the endpoint did not say how many."""
 
@@ -119,6 +123,10 @@ class Turns:
 
     def oldest(self) -> float:
         return min(queue[0].since for queue in self.queues.values())
+
+    def someone_is_first(self) -> bool:
+        """Whether a job waits that should not, at the head of any queue."""
+        return any(queue[0].payer.is_first for queue in self.queues.values())
 
     def take(self, filling: Filling) -> tuple[list[Waiting], list[Waiting]]:
         """One input of each job in turn until the request is full or one does not fit; and those

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -250,6 +251,40 @@ async def test_an_unpaid_bill_ends_all_that_waits_at_once(
 
     assert [type(error) for error in failed] == [EmbedderQuotaExhausted] * 3
     assert (await server.counters())["requests"] - before == 1
+
+
+async def test_a_crowd_on_its_way_is_waited_for_and_who_goes_first_waits_for_nobody(
+    server: EmbeddingsServer, batcher: Batcher
+) -> None:
+    before = await requests_of(server)
+    names = [f"job {number}" for number in range(20)]
+
+    async def come(name: str, after: float) -> None:
+        with batcher.expecting(name):
+            await asyncio.sleep(after)
+            await batcher.embed(payer(name), [f"text of {name}"])
+
+    crowd = [asyncio.create_task(come(name, 0.01 * n)) for n, name in enumerate(names)]
+    await asyncio.sleep(0.03)
+    began = time.monotonic()
+    await batcher.embed(payer("first", is_first=True), ["in a hurry"])
+    took = time.monotonic() - began
+    await asyncio.gather(*crowd)
+
+    assert took < 0.5
+    assert await requests_of(server) - before <= 4
+
+
+async def test_who_never_comes_is_not_waited_for_long(
+    server: EmbeddingsServer, batcher: Batcher
+) -> None:
+    began = time.monotonic()
+    with ExitStack() as stack:
+        for number in range(6):
+            stack.enter_context(batcher.expecting(number))
+        await batcher.embed(payer("a"), ["text"])
+
+    assert 0.2 <= time.monotonic() - began <= 2
 
 
 async def test_equal_texts_of_a_tenant_are_embedded_once_and_paid_by_who_came_first(
