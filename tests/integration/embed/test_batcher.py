@@ -367,23 +367,19 @@ async def test_what_was_answered_is_written_down_also_for_who_is_gone(
 async def test_vectors_that_came_before_a_failure_are_not_paid_for_again(
     server: EmbeddingsServer, model: EmbeddingModel
 ) -> None:
+    texts = [*texts_of("a", 29), "a drop of venom"]
     async with Embedder(replace(model, batch_inputs=10)) as embedder:
         batcher = Batcher(embedder, concurrent_calls=1)
-        await server.switch(latency_ms=20)
-        job = asyncio.create_task(batcher.embed(payer("a"), texts_of("a", 30)))
-        before = (await server.counters())["inputs"]
-        while (await server.counters())["inputs"] == before:  # noqa: ASYNC110 - counts elsewhere
-            await asyncio.sleep(0)
-        await server.switch(down=True)
-        with pytest.raises(EmbedderUnavailable):
-            await job
+        await server.switch(poison="venom")
+        with pytest.raises(EmbeddingInputFailed):
+            await batcher.embed(payer("a"), texts)
         await server.switch()
+        before = (await server.counters())["inputs"]
 
-        again = await batcher.embed(payer("a"), texts_of("a", 30))
+        again = await batcher.embed(payer("a"), texts)
 
-    assert len(again.vectors) == 30
-    assert len(again.reused) >= 10
-    assert (await server.counters())["inputs"] - before == 30
+    assert again.reused == list(range(29))
+    assert (await server.counters())["inputs"] - before == 1
 
 
 async def test_a_cancelled_job_loses_its_share_and_its_neighbour_keeps_its_own(
