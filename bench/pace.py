@@ -69,9 +69,7 @@ def report(
     """From the first call to the last but a few, when there is too little left to send."""
     total = seen[-1][1]["answered"] - before["answered"]
     busy = [
-        (at, now)
-        for at, now in seen
-        if 0 < now["answered"] - before["answered"] <= 0.95 * total
+        (at, now) for at, now in seen if 0 < now["answered"] - before["answered"] <= 0.95 * total
     ]
     (start, first), (end, last) = busy[0], busy[-1]
     allowed = options.requests_per_minute / 60 * (end - start)

@@ -26,7 +26,9 @@ QUICK = {"SLUICE_RETRY_DELAYS": "1,2,4", "SLUICE_AUDIT_SECONDS": "3600"}
 
 
 class Rig:
-    def __init__(self, *, workers: int = 1, at_once: int = WORKER_PREFETCH, **settings: str) -> None:
+    def __init__(
+        self, *, workers: int = 1, at_once: int = WORKER_PREFETCH, **settings: str
+    ) -> None:
         """`at_once`: jobs of a lane that a worker has under way."""
         self.backends = Backends(embeddings="synthetic")
         self._logs = Path(tempfile.mkdtemp(prefix="sluice-bench-"))

@@ -3,10 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 
-from db.models import Attempt as AttemptRow
-from db.models import Dataset, Document, Outcome
+from db.models import Document, Outcome
 from pipeline.fingerprint import content_hash
 from pipeline.tools import Tools
 from support.catalog import document_of

@@ -27,7 +27,7 @@ TEXT = "\n\n".join(PAGES)
 def forget_recent(tools: Tools) -> None:
     """As if the process had been started anew: only what is stored can be found."""
     batcher: Batcher = tools.batcher
-    batcher._recent = Recent()  # noqa: SLF001  # nothing else tells a restart from none
+    batcher._recent = Recent()  # nothing else tells a restart from none
 
 
 async def usage_of(tools: Tools, indexed: Indexed) -> list[Usage]:
@@ -144,9 +144,7 @@ class StuckVectors(VectorStore):
         await asyncio.Event().wait()
 
 
-async def test_what_is_paid_is_written_down_before_the_attempt_ends(
-    put: Any, tools: Tools
-) -> None:
+async def test_what_is_paid_is_written_down_before_the_attempt_ends(put: Any, tools: Tools) -> None:
     stuck = StuckVectors(tools.vectors)
     indexed = replace(await put("a.txt", TEXT), tools=replace(tools, vectors=stuck))
     job_id = await indexed.tell()
