@@ -191,13 +191,12 @@ class Ingestion:
     async def _store(self, chunks: Sequence[Chunk]) -> None:
         hashes = [self._hash(chunk) for chunk in chunks]
         texts = [chunk.context + chunk.text for chunk in chunks]
-        vectors, elsewhere = await self._vectors(dict(zip(hashes, texts, strict=True)))
+        vectors, unnoted = await self._vectors(dict(zip(hashes, texts, strict=True)))
         rows = await asyncio.to_thread(self._rows, chunks, hashes, vectors)
         with self._attempt.stage("store"):
             await self._write(rows)
         self._attempt.answered(Dependency.VECTOR_STORE)
-        # Those found elsewhere are known already, where they were before.
-        await self._reuse.note(row for row in rows if row.content_hash not in elsewhere)
+        await self._reuse.note(row for row in rows if row.content_hash not in unnoted)
 
     async def _write(self, rows: Sequence[Row]) -> None:
         for pause in WRITE_PAUSES:
@@ -217,7 +216,8 @@ class Ingestion:
         self, texts: dict[str, str]
     ) -> tuple[dict[str, Sequence[float]], Collection[str]]:
         """The vector of each text, by content hash: from the old rows, from other documents, or
-        embedded. Also which of them were found in other documents."""
+        embedded. Also those that nobody is to look for here: what was found in another document,
+        and what is the vector of a text's beginning only."""
         target, tally, model = self._attempt.target, self._attempt.tally, self._tools.model
         vectors: dict[str, Sequence[float]] = {}
         if target.live_generation is not None and target.live_space == model.space:
@@ -241,7 +241,8 @@ class Ingestion:
             await self._saved([texts[missing[index]] for index in embedded.reused])
             tally.chunks_embedded += len(missing) - len(embedded.reused)
             self._is_cut = self._is_cut or bool(embedded.cut)
-        return vectors, elsewhere
+            return vectors, {*elsewhere, *(missing[index] for index in embedded.cut)}
+        return vectors, elsewhere.keys()
 
     async def _saved(self, texts: Sequence[str]) -> None:
         """These were paid for before."""

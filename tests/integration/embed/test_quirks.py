@@ -1,5 +1,6 @@
 """Servers that imitate OpenAI's API, each in its own way."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -24,7 +25,8 @@ async def test_a_full_batch_gets_its_vectors_in_order(
 
     batch = await embedder.embed_each(TEXTS)
 
-    assert [vector and pytest.approx(vector) for vector in batch.vectors] == plain.vectors
+    pairs = zip(batch.vectors, plain.vectors, strict=True)
+    assert all(math.dist(got or [], expected or []) < 1e-6 for got, expected in pairs)
     assert batch.tokens_reported is (name != "lm_studio")
     assert batch.tokens > 0
 
