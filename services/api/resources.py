@@ -53,7 +53,7 @@ async def open_resources(settings: ApiSettings) -> AsyncIterator[Resources]:
         objects = await stack.enter_async_context(ObjectStore.open(settings))
         vectors = await stack.enter_async_context(VectorStore.open(settings))
         # Queries are counted with what the workers send, and do not wait for them.
-        paced = open_pace_redis(settings)
+        paced = open_pace_redis(settings.redis_url.get_secret_value())
         stack.push_async_callback(paced.aclose)
         pace = configured_pace(settings, paced, namespace=settings.redis_namespace)
         embedder = await stack.enter_async_context(Embedder(model, pace))

@@ -90,7 +90,7 @@ async def open_resources(settings: WorkerSettings) -> Resources:
     await parsers.start()
     stack.push_async_callback(parsers.close)
     model = configured_model(settings)
-    redis = open_pace_redis(settings)
+    redis = open_pace_redis(settings.redis_url.get_secret_value())
     stack.push_async_callback(redis.aclose)
     pace = configured_pace(settings, redis, namespace=settings.redis_namespace)
     embedder = await stack.enter_async_context(Embedder(model, pace))

@@ -1,13 +1,15 @@
 """The embedding model that the settings describe; the api and the worker must see the same."""
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from pipeline.embed.model import EmbeddingModel
 from pipeline.embed.pace.budget import Limits, first_valves
 from pipeline.embed.pace.pacer import Pacer
 from pipeline.embed.pace.shared import SharedBudget, budget_name
 from pipeline.embed.prices import price_of
-from pipeline.settings import EmbeddingSettings, RedisSettings
+from pipeline.settings import EmbeddingSettings
 
 MINUTE = 60
 # A pace that is not known soon is not waited for: calls go on without.
@@ -35,12 +37,13 @@ def configured_model(settings: EmbeddingSettings) -> EmbeddingModel:
     )
 
 
-def open_pace_redis(settings: RedisSettings) -> Redis:
+def open_pace_redis(url: str) -> Redis:
     """A client that gives up soon; the caller closes it."""
     return Redis.from_url(
-        settings.redis_url.get_secret_value(),
+        url,
         socket_timeout=REDIS_SECONDS,
         socket_connect_timeout=REDIS_SECONDS,
+        retry=Retry(NoBackoff(), 0),  # the library's own tries again for seconds
     )
 
 

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from pipeline.embed.batcher import Batcher
 from pipeline.embed.client import Embedder
+from pipeline.embed.configured import open_pace_redis
 from pipeline.embed.errors import EmbedderRateLimited
 from pipeline.embed.model import EmbeddingModel
 from pipeline.embed.pace.budget import Kind, Limits, Told, first_valves
@@ -25,7 +26,7 @@ NAME = "test:pace:key"
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(redis_url, socket_timeout=1) as client:
+    async with open_pace_redis(redis_url) as client:
         yield client
 
 
@@ -95,7 +96,7 @@ async def test_somebody_who_waits_for_an_answer_goes_first_and_is_counted(redis:
 
 
 async def test_without_redis_calls_go_on_at_the_pace_that_was_known_last() -> None:
-    async with Redis(port=9, socket_connect_timeout=0.2, socket_timeout=0.2) as nowhere:
+    async with open_pace_redis("redis://127.0.0.1:9") as nowhere:
         one = pacer(nowhere, Limits(requests_max=20))
 
         began = time.monotonic()

@@ -93,11 +93,11 @@ class Closed:
     ) -> Self:
         """`requests`, `tokens`: units accepted, and answers that refused for their sake; only those
         are what a hold tells of."""
-        windows = (
-            Window(seconds, accepted, answers, refused, held if refused else 0.0)
-            for accepted, refused in (requests, tokens)
-        )
-        return cls(*windows, valves, *limits)
+
+        def window(accepted: int, refused: int) -> Window:
+            return Window(seconds, accepted, answers, refused, held if refused else 0.0)
+
+        return cls(window(*requests), window(*tokens), valves, *limits)
 
     def adjusted(self, limits: Limits) -> Valves:
         return Valves(

@@ -173,7 +173,7 @@ class SharedBudget:
 
     async def set(self, valves: Valves) -> None:
         self.valves = valves
-        await self._redis.hset(  # type: ignore[misc]  # the library's types hold for both clients
+        await self._redis.hset(
             self._name,
             mapping={
                 "requests_rate": valves.requests.rate or 0,
