@@ -112,19 +112,19 @@ async def test_a_third_refused_costs_no_job_no_rate_and_no_token(
 ) -> None:
     """The allowance is used up, and a third of what it has room for is refused all the same."""
     await server.switch(
-        requests_per_minute=20 * 60,
+        requests_per_minute=10 * 60,
         burst_seconds=1,
         rate_limited_share=0.3,
         retry_after_seconds=0.5,
     )
     before = await server.counters()
     small = replace(model, batch_inputs=4)
-    texts = [f"text {number}" for number in range(4 * 80)]
+    texts = [f"text {number}" for number in range(4 * 40)]
     async with (
         Embedder(small, pacer(redis, Limits())) as first,
         Embedder(small, pacer(redis, Limits())) as second,
     ):
-        batchers = [Batcher(first, concurrent_calls=8), Batcher(second, concurrent_calls=8)]
+        batchers = [Batcher(first), Batcher(second)]
         began = time.monotonic()
 
         shares = await asyncio.gather(
@@ -139,8 +139,8 @@ async def test_a_third_refused_costs_no_job_no_rate_and_no_token(
     assert sum(len(share.vectors) for share in shares) == len(texts)
     assert after["inputs"] - before["inputs"] == len(texts)
     assert after["rate_limited"] > before["rate_limited"]
-    # The last calls wait for what they were asked to; that is not the pace's fault.
-    assert after["admitted"] - before["admitted"] >= 0.9 * 20 * (seconds - 0.6)
+    # The last calls wait as they were asked to, perhaps twice; that is not the pace's fault.
+    assert after["admitted"] - before["admitted"] >= 0.9 * 10 * (seconds - 1.1)
 
 
 def test_the_name_of_a_budget_tells_nothing_of_the_key() -> None:
