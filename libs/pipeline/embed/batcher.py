@@ -40,11 +40,12 @@ from pipeline.embed.waiting import Claim, Payer, Share, Turns, Waiting
 log = structlog.get_logger()
 
 HOLD = timedelta(milliseconds=50)  # what a document may wait for neighbours; a call takes longer
-# A crowd is waited for by so much for each that is still to come, while those who wait are not this
-# many times as many; never for whoever goes first.
+# A crowd of so many is waited for, by so much for each that is still to come, until those who wait
+# are so many times as many as those. Whoever goes first does not wait, nor do those with him.
+CROWD_MIN = 16
 HOLD_EACH = timedelta(milliseconds=40)
 HOLD_CROWD = timedelta(seconds=4)
-CROWD = 4
+MOST = 4
 CONCURRENT_CALLS = 4
 # So long an input is sent again to an endpoint that says 429. Then its job waits in Postgres, where
 # it holds neither memory nor a thread.
@@ -94,6 +95,7 @@ class Batcher:
         self._empty_calls = 0  # those of them that wait for the pace, and take what there is then
         self._timer: asyncio.TimerHandle | None = None
         self._expected: set[object] = set()
+        self._is_closed = False
 
     @contextmanager
     def expecting(self, job: object) -> Iterator[None]:
@@ -147,6 +149,7 @@ class Batcher:
 
     async def aclose(self) -> None:
         """Stop the calls under way; their callers are cancelled."""
+        self._is_closed = True
         for waiting in self._pending.values():  # first: a call that ends sends the next
             for claim in waiting.claims:
                 claim.share.done.cancel()
@@ -161,6 +164,8 @@ class Batcher:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._is_closed:
+            return
         loop = asyncio.get_running_loop()
         batch_inputs = self._embedder.model.batch_inputs
         while len(self._calls) < self._concurrent_calls:
@@ -179,7 +184,8 @@ class Batcher:
         """Seconds that the oldest input waits for a fuller call."""
         hold = HOLD if self._calls else timedelta(0)
         coming, waiting = len(self._expected), len(self._turns.queues)
-        if coming * CROWD > waiting and coming >= CROWD and not self._turns.someone_is_first():
+        is_crowd = coming + waiting >= CROWD_MIN and coming * MOST > waiting
+        if is_crowd and not self._turns.someone_is_first():
             hold = max(hold, min(HOLD_EACH * coming, HOLD_CROWD))
         return hold.total_seconds()
 

@@ -191,9 +191,10 @@ class Embedder:
         indices = [index for index in batch if work.texts[index]]
         if not indices:
             return
+        paced, work.paced = work.paced, False
         try:
             vectors, tokens = await self._call(
-                [work.texts[index] for index in indices], urgent=work.urgent, paced=work.paced
+                [work.texts[index] for index in indices], urgent=work.urgent, paced=paced
             )
         except _Refused as refused:
             await self._halve(work, indices, refused)
@@ -203,8 +204,6 @@ class Embedder:
                 raise
             await self._single_out(work, indices)
             return
-        finally:
-            work.paced = False
         for index, vector in zip(indices, vectors, strict=True):
             work.result.vectors[index] = vector
         if tokens is None:

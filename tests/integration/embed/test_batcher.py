@@ -257,7 +257,7 @@ async def test_a_crowd_on_its_way_is_waited_for_and_who_goes_first_waits_for_nob
     server: EmbeddingsServer, batcher: Batcher
 ) -> None:
     before = await requests_of(server)
-    names = [f"job {number}" for number in range(20)]
+    names = [f"job {number}" for number in range(40)]
 
     async def come(name: str, after: float) -> None:
         with batcher.expecting(name):
@@ -272,7 +272,7 @@ async def test_a_crowd_on_its_way_is_waited_for_and_who_goes_first_waits_for_nob
     await asyncio.gather(*crowd)
 
     assert took < 0.5
-    assert await requests_of(server) - before <= 4
+    assert await requests_of(server) - before <= 5
 
 
 async def test_who_never_comes_is_not_waited_for_long(
@@ -280,11 +280,11 @@ async def test_who_never_comes_is_not_waited_for_long(
 ) -> None:
     began = time.monotonic()
     with ExitStack() as stack:
-        for number in range(6):
+        for number in range(20):
             stack.enter_context(batcher.expecting(number))
         await batcher.embed(payer("a"), ["text"])
 
-    assert 0.2 <= time.monotonic() - began <= 2
+    assert 0.7 <= time.monotonic() - began <= 3
 
 
 async def test_equal_texts_of_a_tenant_are_embedded_once_and_paid_by_who_came_first(
