@@ -26,10 +26,9 @@ QUICK = {"SLUICE_RETRY_DELAYS": "1,2,4", "SLUICE_AUDIT_SECONDS": "3600"}
 
 
 class Rig:
-    def __init__(
-        self, *, workers: int = 1, at_once: int = WORKER_PREFETCH, **settings: str
-    ) -> None:
-        """`at_once`: jobs of a lane that a worker has under way."""
+    def __init__(self, *, workers: int = 1, **settings: str) -> None:
+        """With `dramatiq_queue_prefetch` a worker has so many jobs of a lane under way."""
+        at_once = int(settings.get("dramatiq_queue_prefetch", WORKER_PREFETCH))
         self.backends = Backends(embeddings="synthetic")
         self._logs = Path(tempfile.mkdtemp(prefix="sluice-bench-"))
         [port] = free_ports(1)

@@ -59,12 +59,11 @@ def main() -> None:
         "--at-once", type=int, default=130, help="jobs under way in the worker: a call's inputs"
     )
     options = parser.parse_args()
-    # The poller rings for as many as it keeps in Redis.
-    window = str(2 * options.at_once)
-    with (
-        Rig(workers=1, at_once=options.at_once, SLUICE_ANNOUNCE_WINDOW=window) as rig,
-        rig.api() as client,
-    ):
+    settings = {
+        "dramatiq_queue_prefetch": str(options.at_once),
+        "SLUICE_ANNOUNCE_WINDOW": str(2 * options.at_once),  # the poller rings for no more
+    }
+    with Rig(workers=1, **settings) as rig, rig.api() as client:
         dataset = create_dataset(client, "small files")
         files = {f"{number}.txt": body(number) for number in range(options.files)}
         least = -(-options.files // BATCH)
