@@ -56,7 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--files", type=int, default=2_000)
     parser.add_argument(
-        "--at-once", type=int, default=130, help="jobs under way in the worker: a call's inputs"
+        "--at-once", type=int, default=200, help="jobs under way in the worker: a call's inputs"
     )
     options = parser.parse_args()
     settings = {

@@ -278,9 +278,9 @@ async def test_a_crowd_on_its_way_is_waited_for_and_who_goes_first_waits_for_nob
 async def test_small_files_that_arrive_together_fill_their_calls(
     server: EmbeddingsServer, batcher: Batcher
 ) -> None:
-    """As many under way as fill a call, as a worker with that many threads has."""
+    """With twice as many under way as a call holds: while one is answered the next fills up."""
     before = await requests_of(server)
-    under_way = asyncio.Semaphore(130)
+    under_way = asyncio.Semaphore(200)
 
     async def index(name: str, parsing: float) -> None:
         async with under_way:
@@ -288,7 +288,7 @@ async def test_small_files_that_arrive_together_fill_their_calls(
                 await asyncio.sleep(parsing)
                 await batcher.embed(payer(name), [f"text of {name}"])
 
-    await asyncio.gather(*(index(f"file {n}", 0.001 * (n % 130)) for n in range(400)))
+    await asyncio.gather(*(index(f"file {n}", 0.001 * (n % 200)) for n in range(400)))
 
     assert await requests_of(server) - before <= 6
 
