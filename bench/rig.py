@@ -18,7 +18,7 @@ from stack.backends import Backends
 from stack.part import Part
 from stack.ports import free_ports
 from stack.processes import Service
-from stack.services import api, api_key, migrate, poller, worker
+from stack.services import WORKER_PREFETCH, api, api_key, migrate, poller, worker
 
 READY_SECONDS = 60.0
 # What a deployment would set to minutes; a bench is not to wait for it.
@@ -27,6 +27,8 @@ QUICK = {"SLUICE_RETRY_DELAYS": "1,2,4", "SLUICE_AUDIT_SECONDS": "3600"}
 
 class Rig:
     def __init__(self, *, workers: int = 1, **settings: str) -> None:
+        """With `dramatiq_queue_prefetch` a worker has so many jobs of a lane under way."""
+        at_once = int(settings.get("dramatiq_queue_prefetch", WORKER_PREFETCH))
         self.backends = Backends(embeddings="synthetic")
         self._logs = Path(tempfile.mkdtemp(prefix="sluice-bench-"))
         [port] = free_ports(1)
@@ -43,7 +45,13 @@ class Rig:
         parts = [
             poller(self.environment, metrics_port=metrics[0]),
             *(
-                worker(self.environment, number=number, metrics_port=metrics[number])
+                worker(
+                    self.environment,
+                    number=number,
+                    metrics_port=metrics[number],
+                    threads=2 * at_once + 1,
+                    prefetch=at_once,
+                )
                 for number in range(1, workers + 1)
             ),
             api(self.environment, port=port),
@@ -95,6 +103,13 @@ class Rig:
         root = self.environment["OPENAI_BASE_URL"].removesuffix("/v1")
         headers = {"Authorization": f"Bearer {self.environment['OPENAI_API_KEY']}"}
         answer = httpx.post(f"{root}/_switches", json={"reset": True, **switches}, headers=headers)
+        counters: dict[str, int] = answer.raise_for_status().json()["counters"]
+        return counters
+
+    def embeddings_counters(self) -> dict[str, int]:
+        root = self.environment["OPENAI_BASE_URL"].removesuffix("/v1")
+        headers = {"Authorization": f"Bearer {self.environment['OPENAI_API_KEY']}"}
+        answer = httpx.get(f"{root}/_switches", headers=headers)
         counters: dict[str, int] = answer.raise_for_status().json()["counters"]
         return counters
 

@@ -5,20 +5,23 @@ them keeps memory flat whatever the size of the file.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any, TypedDict
 
 import structlog
 
 from db.repositories.documents import Built
+from pipeline.account import Account
 from pipeline.analysis import analyse
 from pipeline.attempt import Attempt
 from pipeline.chunk import ChunkSettings, ChunkStream, chunker_for
 from pipeline.document import Chunk, PageNote, ParseSummary
+from pipeline.embed.batcher import EmbeddedShare
 from pipeline.errors import Dependency, DependencyError, PipelineError, TooManyChunks
 from pipeline.fingerprint import content_hash
 from pipeline.progress import Progress
+from pipeline.reuse import Reuse, estimated_tokens
 from pipeline.store.rows import Row, row_identity
 from pipeline.text import DocumentText
 from pipeline.tools import Tools
@@ -32,6 +35,7 @@ BATCHES_AT_WORK = 3
 # an attempt that gave up at once would have the next one pay again; a longer outage is waited for
 # without holding rows in memory and a worker's thread.
 WRITE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
+CHUNKS_CUT = "chunks_cut"
 
 
 class RowsOfGeneration(TypedDict):
@@ -63,6 +67,16 @@ class Ingestion:
         self._batches: asyncio.Queue[list[Chunk] | None] = asyncio.Queue(BATCHES_WAITING)
         self._chunks = 0
         self._characters = 0
+        self._is_cut = False  # the model takes a chunk only in part
+        self._account = Account(
+            attempt.claim, attempt.tally.bill, tools.model, is_first=attempt.precedence is None
+        )
+        self._reuse = Reuse(
+            tools.sessions,
+            tools.vectors,
+            tenant=attempt.target.tenant_id,
+            space=tools.model.space,
+        )
 
     async def run(self, text: DocumentText, *, etag: str, fingerprint: str) -> Built:
         """Write all rows of the generation and count them.
@@ -88,7 +102,7 @@ class Ingestion:
             page_count=summary.page_count,
             character_count=summary.char_count,
             media_type=summary.media_type,
-            warnings=summary.warnings,
+            warnings=(*summary.warnings, *([CHUNKS_CUT] if self._is_cut else [])),
             pages_read=_pages_read(summary),
         )
 
@@ -100,7 +114,7 @@ class Ingestion:
             overlap=target.chunk_overlap,
             heading_prefix=target.chunk_heading_prefix,
         )
-        return ChunkStream(chunker_for(chosen, input_tokens=model.text_tokens), self._embed)
+        return ChunkStream(chunker_for(chosen, input_tokens=model.text_tokens), self._passages)
 
     async def _look_for_rows(self, chunks: ChunkStream) -> None:
         """See what an earlier attempt has stored."""
@@ -179,12 +193,13 @@ class Ingestion:
     async def _store(self, chunks: Sequence[Chunk]) -> None:
         hashes = [self._hash(chunk) for chunk in chunks]
         texts = [chunk.context + chunk.text for chunk in chunks]
-        vectors = await self._vectors(dict(zip(hashes, texts, strict=True)))
+        vectors, unnoted = await self._vectors(dict(zip(hashes, texts, strict=True)))
         rows = await asyncio.to_thread(self._rows, chunks, hashes, vectors)
         with self._attempt.stage("store"):
             await self._write(rows)
         self._attempt.rows_stored += len(rows)
         self._attempt.answered(Dependency.VECTOR_STORE)
+        await self._reuse.note(row for row in rows if row.content_hash not in unnoted)
 
     async def _write(self, rows: Sequence[Row]) -> None:
         for pause in WRITE_PAUSES:
@@ -200,8 +215,12 @@ class Ingestion:
         self._attempt.lease.check()
         await self._tools.vectors.write(self._tools.model.space, rows)
 
-    async def _vectors(self, texts: dict[str, str]) -> dict[str, Sequence[float]]:
-        """The vector of each text, by content hash: from the old rows, or embedded."""
+    async def _vectors(
+        self, texts: dict[str, str]
+    ) -> tuple[dict[str, Sequence[float]], Collection[str]]:
+        """The vector of each text, by content hash: from the old rows, from other documents, or
+        embedded. Also those that nobody is to look for here: what was found in another document,
+        and what is the vector of a text's beginning only."""
         target, tally, model = self._attempt.target, self._attempt.tally, self._tools.model
         vectors: dict[str, Sequence[float]] = {}
         if target.live_generation is not None and target.live_space == model.space:
@@ -214,17 +233,32 @@ class Ingestion:
                     hashes=list(texts),
                 )
             )
-        tally.chunks_reused += len(vectors)
         missing = [key for key in texts if key not in vectors]
+        elsewhere = await self._reuse.find(missing) if missing else {}
+        vectors.update(elsewhere)
+        await self._saved([text for key, text in texts.items() if key in vectors])
+        missing = [key for key in missing if key not in vectors]
         if missing:
             embedded = await self._embed([texts[key] for key in missing])
-            vectors.update(zip(missing, embedded, strict=True))
-            tally.chunks_embedded += len(missing)
-        return vectors
+            vectors.update(zip(missing, embedded.vectors, strict=True))
+            await self._saved([texts[missing[index]] for index in embedded.reused])
+            tally.chunks_embedded += len(missing) - len(embedded.reused)
+            self._is_cut = self._is_cut or bool(embedded.cut)
+            return vectors, {*elsewhere, *(missing[index] for index in embedded.cut)}
+        return vectors, elsewhere.keys()
 
-    async def _embed(self, texts: list[str]) -> Sequence[Sequence[float]]:
-        """Vectors that are paid for: of chunks, or of passages that decide where these end."""
-        tally, model = self._attempt.tally, self._tools.model
+    async def _saved(self, texts: Sequence[str]) -> None:
+        """These were paid for before."""
+        if texts:
+            self._attempt.tally.chunks_reused += len(texts)
+            tokens = await asyncio.to_thread(estimated_tokens, texts)
+            self._account.save(texts=len(texts), tokens=tokens)
+
+    async def _passages(self, texts: list[str]) -> Sequence[Sequence[float]]:
+        """Vectors that decide where chunks end."""
+        return (await self._embed(texts)).vectors
+
+    async def _embed(self, texts: list[str]) -> EmbeddedShare:
         self._attempt.check()
         if await self._tools.is_away(Dependency.VECTOR_STORE):
             # What is paid for now could not be stored, and would be paid for again.
@@ -232,12 +266,9 @@ class Ingestion:
                 "The vector store does not answer.", dependency=Dependency.VECTOR_STORE
             )
         with self._attempt.stage("embed"):
-            share = await self._tools.batcher.embed(self._attempt.claim.job_id, texts)
+            share = await self._tools.batcher.embed(self._account, texts)
         self._attempt.answered(Dependency.EMBEDDER)
-        tally.model = model.model
-        tally.tokens += share.tokens
-        tally.cost = model.cost_of(tally.tokens)
-        return share.vectors
+        return share
 
     def _rows(
         self,

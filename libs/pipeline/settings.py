@@ -5,10 +5,17 @@ Names that users know stay as they are (`R2_…`, `CF_…`, `OPENAI_…`); ours 
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 def _seconds(value: object) -> object:
@@ -20,6 +27,7 @@ def _seconds(value: object) -> object:
 
 # A duration that the environment gives as a plain number of seconds.
 Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0))]
+Price = Annotated[Decimal, Field(ge=0)]
 
 
 class Settings(BaseSettings):
@@ -95,9 +103,50 @@ class EmbeddingSettings(Settings):
     embedding_timeout: Seconds = Field(
         timedelta(seconds=60), validation_alias="SLUICE_EMBEDDING_TIMEOUT_SECONDS"
     )
-    price_per_million_tokens: Decimal | None = Field(
-        None, ge=0, validation_alias="SLUICE_EMBEDDING_PRICE"
+    batch_tokens: int = Field(
+        250_000, ge=128, le=10_000_000, validation_alias="SLUICE_EMBEDDING_BATCH_TOKENS"
     )
+    batch_bytes: int = Field(
+        2_000_000, ge=1_024, le=100_000_000, validation_alias="SLUICE_EMBEDDING_BATCH_BYTES"
+    )
+    refused_texts: Literal["fail", "cut"] = Field(
+        "fail",
+        validation_alias="SLUICE_EMBEDDING_REFUSED",
+        description="what becomes of a chunk that the endpoint refuses alone",
+    )
+    requests_per_minute_first: int | None = Field(
+        None, ge=1, validation_alias="SLUICE_EMBEDDING_REQUESTS_PER_MINUTE_FIRST"
+    )
+    requests_per_minute_max: int | None = Field(
+        None, ge=1, validation_alias="SLUICE_EMBEDDING_REQUESTS_PER_MINUTE"
+    )
+    tokens_per_minute_first: int | None = Field(
+        None, ge=1, validation_alias="SLUICE_EMBEDDING_TOKENS_PER_MINUTE_FIRST"
+    )
+    tokens_per_minute_max: int | None = Field(
+        None, ge=1, validation_alias="SLUICE_EMBEDDING_TOKENS_PER_MINUTE"
+    )
+    embedding_price: Decimal | None = Field(
+        None,
+        ge=0,
+        validation_alias="SLUICE_EMBEDDING_PRICE",
+        description="dollars per million tokens of the model that is set",
+    )
+    embedding_prices: Annotated[dict[str, Price], NoDecode] = Field(
+        {},
+        validation_alias="SLUICE_EMBEDDING_PRICES",
+        description="dollars per million tokens, as `model=0.02,other=0.13`",
+    )
+
+    @field_validator("embedding_prices", mode="before")
+    @classmethod
+    def _split_prices(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.rpartition("=") for part in value.split(",") if part.strip()]
+        if not all(model.strip() for model, _, _ in pairs):
+            raise ValueError("takes `model=price`, with commas between")
+        return {model.strip(): price.strip() for model, _, price in pairs}
 
 
 class LogSettings(Settings):

@@ -183,7 +183,8 @@ async def _index(tools: Tools, attempt: Attempt, version: ObjectVersion) -> None
         ingestion = Ingestion(
             tools, attempt, generation=generation, resumed=resumed, file_bytes=version.size
         )
-        built = await ingestion.run(text, etag=version.etag, fingerprint=wanted)
+        with tools.batcher.expecting(claim.job_id):
+            built = await ingestion.run(text, etag=version.etag, fingerprint=wanted)
     attempt.lease.check()
     async with tools.sessions.begin() as session:
         await DocumentRepository(session).switch(

@@ -32,6 +32,7 @@ from api.routes import (
     search,
     tenant,
     uploads,
+    usage,
     work_list,
 )
 from api.settings import ApiSettings
@@ -71,6 +72,7 @@ def create_app(settings: ApiSettings) -> Envelope:
             work_list.router,
             jobs.router,
             tenant.router,
+            usage.router,
             quarantine.router,
             audits.router,
         ],

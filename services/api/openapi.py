@@ -32,7 +32,7 @@ from api import bulk_requests, health, problems, requests, statuses, views
 from api.errors import IdempotencyKeyReused
 from api.idempotency import KEY_CHARS_MAX, KEY_HEADER, REPLAYED_HEADER
 from api.problems import KINDS
-from api.routes import audits, quarantine, search, tenant, work_list
+from api.routes import audits, quarantine, search, tenant, usage, work_list
 
 DESCRIPTION = """\
 Files go into a dataset by signed upload URLs; what arrives is parsed, cut, embedded and searchable
@@ -55,6 +55,7 @@ TAGS = {
     "Documents": "The files of a dataset, each as its latest job left it.",
     "Search": "The passages that answer a question, with their places in the files.",
     "Tenant": "Whom the API key belongs to; a pause of everything.",
+    "Usage": "Tokens and costs of embedding, and what was saved.",
     "Jobs": "The work on the documents: how far it is, why it failed, what to do again.",
     "Audits": "Bucket, tables and index compared on demand, and mended.",
     "Quarantine": "Messages of the queue that made no job. For keys with the role `operator`.",
@@ -69,6 +70,7 @@ DECLARING = (
     search,
     work_list,
     tenant,
+    usage,
     quarantine,
     audits,
     health,

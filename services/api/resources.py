@@ -10,7 +10,7 @@ from api.auth import Authentication
 from api.settings import ApiSettings
 from db.engine import Sessions, create_engine, session_factory
 from pipeline.embed.client import Embedder
-from pipeline.embed.configured import configured_model
+from pipeline.embed.configured import configured_model, configured_pace, open_pace_redis
 from pipeline.search import Searcher
 from pipeline.store.objects import ObjectStore
 from pipeline.store.vectors import VectorStore
@@ -52,7 +52,11 @@ async def open_resources(settings: ApiSettings) -> AsyncIterator[Resources]:
         model = replace(configured_model(settings), timeout=settings.query_embedding_timeout)
         objects = await stack.enter_async_context(ObjectStore.open(settings))
         vectors = await stack.enter_async_context(VectorStore.open(settings))
-        embedder = await stack.enter_async_context(Embedder(model))
+        # Queries are counted with what the workers send, and do not wait for them.
+        paced = open_pace_redis(settings.redis_url.get_secret_value())
+        stack.push_async_callback(paced.aclose)
+        pace = configured_pace(settings, paced, namespace=settings.redis_namespace)
+        embedder = await stack.enter_async_context(Embedder(model, pace))
         yield Resources(
             sessions=sessions,
             redis=redis,

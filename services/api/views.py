@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from decimal import Decimal
 from typing import Generic, Self, TypeVar
 from uuid import UUID
 
@@ -226,7 +227,9 @@ class JobView:
     While queued, `waiting_for` may say why it is not being worked on; `next_attempt_at` when it is
     due, null while the dataset or the tenant is paused. `error` is the latest one, also while
     another try is to come. Jobs that failed alike have one `error_fingerprint`. `stalled`: the
-    worker has given no sign of life for some 18 s; after 30 the job goes to another.
+    worker has given no sign of life for some 18 s; after 30 the job goes to another. Costs are US
+    dollars, as text; null if the model has no price or nothing was embedded. `tokens_saved` is
+    about what the `texts_reused` would have taken, whose vectors were there already.
     """
 
     task_id: UUID
@@ -245,6 +248,10 @@ class JobView:
     attempts: int
     chunks_done: int
     tokens: int
+    cost: str | None
+    texts_reused: int
+    tokens_saved: int
+    cost_saved: str | None
     priority: int
     error_code: str | None
     error: str | None
@@ -275,6 +282,10 @@ class JobView:
             attempts=job.attempts,
             chunks_done=job.chunks_done,
             tokens=job.tokens,
+            cost=money_or_none(row.cost),
+            texts_reused=row.texts_reused,
+            tokens_saved=row.tokens_saved,
+            cost_saved=money_or_none(row.cost_saved),
             priority=job.priority,
             error_code=job.error_code,
             error=job.error,
@@ -356,6 +367,16 @@ class AttemptView:
             started_at=attempt.started_at,
             finished_at=attempt.finished_at,
         )
+
+
+def money(dollars: Decimal) -> str:
+    """Without an exponent and without needless zeros."""
+    text = f"{dollars:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def money_or_none(dollars: Decimal | None) -> str | None:
+    return None if dollars is None else money(dollars)
 
 
 def _waiting_for(job: Job, *, held: bool) -> WaitingFor | None:

@@ -9,7 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.engine import Sessions
 from db.repositories import idempotency
-from db.repositories.upkeep import UpkeepRepository
+from db.repositories.embedded_texts import EmbeddedTextRepository
+from db.repositories.upkeep import Purge, UpkeepRepository
 from pipeline.errors import DependencyError, code_of
 from pipeline.store.objects import ObjectStore
 from pipeline.store.vectors import VectorStore
@@ -83,11 +84,20 @@ class Upkeep:
             if purge.removed:
                 # A stale attempt may have kept the text once more after the removal.
                 await self._objects.delete_derived(f"{purge.document_id}/")
+            await self._forget_texts(purge)
             async with self._sessions.begin() as session:
                 await UpkeepRepository(session).purged(purge)
         PURGED.inc(len(purges))
         log.info("generations.purged", documents=len(purges))
         return len(purges)
+
+    async def _forget_texts(self, purge: Purge) -> None:
+        """Nobody is to look for vectors in rows that are gone."""
+        while True:
+            async with self._sessions.begin() as session:
+                texts = EmbeddedTextRepository(session)
+                if await texts.forget(purge.document_id, below=purge.below):
+                    return
 
     async def _purge_datasets(self) -> None:
         async with self._sessions() as session:

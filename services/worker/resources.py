@@ -17,10 +17,11 @@ from tempfile import mkdtemp
 import structlog
 
 from db.engine import Sessions, create_engine, session_factory
+from pipeline.account import recorder
 from pipeline.canary import Canaries
 from pipeline.embed.batcher import Batcher
 from pipeline.embed.client import Embedder
-from pipeline.embed.configured import configured_model
+from pipeline.embed.configured import configured_model, configured_pace, open_pace_redis
 from pipeline.errors import Dependency, DependencyError
 from pipeline.lease import LeaseKeeper
 from pipeline.parse.docling_models import engine_name
@@ -94,8 +95,15 @@ async def open_resources(settings: WorkerSettings) -> Resources:
     log.info("parsers.started", pdf_engine=engine_name(settings.docling_models))
     stack.push_async_callback(parsers.close)
     model = configured_model(settings)
-    embedder = await stack.enter_async_context(Embedder(model))
-    batcher = Batcher(embedder, concurrent_calls=settings.embedding_concurrency)
+    redis = open_pace_redis(settings.redis_url.get_secret_value())
+    stack.push_async_callback(redis.aclose)
+    pace = configured_pace(settings, redis, namespace=settings.redis_namespace)
+    embedder = await stack.enter_async_context(Embedder(model, pace))
+    batcher = Batcher(
+        embedder,
+        concurrent_calls=settings.embedding_concurrency,
+        record=recorder(sessions),
+    )
     stack.push_async_callback(batcher.aclose)
     policy = settings.policy()
     vectors = await stack.enter_async_context(VectorStore.open(settings))

@@ -27,6 +27,8 @@ from embeddings_server.problems import (
     InvalidApiKey,
     InvalidRequest,
     MethodNotSupported,
+    PayloadTooLarge,
+    RateLimited,
     ServerFailed,
     UnknownUrl,
 )
@@ -81,12 +83,12 @@ class EmbeddingsApp:
             handler = self._route(scope)
             await handler(receive, send)
         except ApiError as error:
-            await _send_error(send, error)
+            await self._send_error(send, error)
         except ClientGone:
             log.info("request.abandoned", path=scope["path"])
         except Exception:
             log.exception("request.failed", path=scope["path"])
-            await _send_error(send, ServerFailed("The server had an error."))
+            await self._send_error(send, ServerFailed("The server had an error."))
 
     def _route(self, scope: Scope) -> Handler:
         method, path = scope["method"], scope["path"]
@@ -142,7 +144,7 @@ class EmbeddingsApp:
             changes = json.loads(await read_body(receive))
             if not isinstance(changes, dict):
                 raise InvalidRequest("The body must be a JSON object of switches.")
-            self._board.switches = self._board.switches.changed(changes)
+            self._board.change(changes)
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(str(part) for part in first["loc"])
@@ -173,20 +175,29 @@ class EmbeddingsApp:
         counters.tokens += tokens
         self._ledger.note(request.texts)
         counters.largest_request_inputs = max(counters.largest_request_inputs, len(vectors))
-        await send_json(
-            send,
-            200,
-            answer(
-                vectors,
-                tokens=tokens,
-                model=self._model.name,
-                encoding_format=request.encoding_format,
-            ),
+        quirks = switches.quirks
+        told = answer(
+            vectors,
+            tokens=tokens,
+            model=self._model.name,
+            encoding_format="float" if quirks.ignores_encoding else request.encoding_format,
         )
+        headers = self._board.allowance.headers()
+        await send_json(send, 200, faults.with_quirks(told, quirks), headers=headers)
+
+    async def _send_error(self, send: Send, error: ApiError) -> None:
+        headers = self._board.allowance.headers() if error.status == 429 else {}
+        self._board.counters.rate_limited += isinstance(error, RateLimited)
+        if error.retry_after_seconds is not None:
+            headers["retry-after"] = f"{error.retry_after_seconds:g}"
+        flat = self._board.switches.quirks.flat_errors
+        await send_json(send, error.status, error.envelope(flat=flat), headers=headers)
 
     async def _compute(self, body: bytes) -> tuple[EmbeddingRequest, list[Vector], int]:
         await faults.before_work(self._board)
-        limits = self._board.switches.limits
+        limits, quirks = self._board.switches.limits, self._board.switches.quirks
+        if quirks.body_bytes_max and len(body) > quirks.body_bytes_max:
+            raise PayloadTooLarge("The body is too large.")
         try:
             request = read_request(
                 body,
@@ -197,10 +208,14 @@ class EmbeddingsApp:
             faults.refuse_if_switched(self._board, request)
             inputs = await asyncio.to_thread(self._model.read, request.texts)
             check_tokens([read.tokens for read in inputs], limits)
+            self._board.allowance.take(tokens=sum(read.tokens for read in inputs))
+        except RateLimited:
+            raise
         except ApiError as refused:
             raise faults.as_switched(self._board, refused) from refused
         vectors = await self._turns.encode(inputs)
-        shortened = [shorten(vector, request.dimensions) for vector in vectors]
+        dimensions = self._model.dimensions if quirks.ignores_dimensions else request.dimensions
+        shortened = [shorten(vector, dimensions) for vector in vectors]
         return request, shortened, sum(read.tokens for read in inputs)
 
 
@@ -216,10 +231,3 @@ async def _unless_gone(work: Awaitable[Result], receive: Receive) -> Result:
     finally:
         task.cancel()
         gone.cancel()
-
-
-async def _send_error(send: Send, error: ApiError) -> None:
-    headers = {}
-    if error.retry_after_seconds is not None:
-        headers["retry-after"] = f"{error.retry_after_seconds:g}"
-    await send_json(send, error.status, error.envelope(), headers=headers)

@@ -15,9 +15,11 @@ from embeddings_server.problems import (
     RateLimited,
     ServerFailed,
 )
-from embeddings_server.switches import Broken, SwitchBoard, TooLargeAnswer
+from embeddings_server.quirks import Quirks, TooLargeAnswer
+from embeddings_server.switches import Broken, SwitchBoard
 from embeddings_server.wire import EmbeddingRequest, Vector, answer
 
+OLLAMA_MESSAGE = "the input length exceeds the context length"
 LLAMA_CPP_MESSAGE = "input is too large to process. increase the physical batch size"
 
 
@@ -36,6 +38,8 @@ async def before_work(board: SwitchBoard) -> None:
         await asyncio.sleep(delay_ms / 1000)
     if switches.quota_exhausted:
         raise QuotaExhausted("You exceeded your current quota.")
+    board.allowance.take(requests=1)
+    board.counters.admitted += 1
     if board.strikes(switches.rate_limited_share):
         raise RateLimited(
             "Rate limit reached for requests.", retry_after_seconds=switches.retry_after_seconds
@@ -45,8 +49,12 @@ async def before_work(board: SwitchBoard) -> None:
 
 
 def refuse_if_switched(board: SwitchBoard, request: EmbeddingRequest) -> None:
-    if board.switches.base64_rejected and request.encoding_format == "base64":
+    quirks = board.switches.quirks
+    refuses_base64 = board.switches.base64_rejected or quirks.refuses_base64
+    if refuses_base64 and request.encoding_format == "base64":
         raise InvalidRequest("base64 encoding is not currently supported", param="encoding_format")
+    if quirks.refuses_dimensions and request.asks_dimensions:
+        raise InvalidRequest("The model does not support matryoshka representation.")
     poison = board.switches.poison
     if poison and any(poison in text for text in request.texts):
         raise ServerFailed("The server had an error while processing your request.")
@@ -56,13 +64,26 @@ def refuse_if_switched(board: SwitchBoard, request: EmbeddingRequest) -> None:
 
 def as_switched(board: SwitchBoard, refused: ApiError) -> ApiError:
     """A refusal of input that is too large, in the words of the server that is imitated."""
-    match board.switches.too_large_answer:
+    match board.switches.too_large:
         case TooLargeAnswer.LLAMA_CPP:
             return ServerFailed(LLAMA_CPP_MESSAGE)
         case TooLargeAnswer.TEI:
             return PayloadTooLarge(refused.message)
+        case TooLargeAnswer.OLLAMA:
+            return InvalidRequest(OLLAMA_MESSAGE)
         case TooLargeAnswer.OPENAI:
             return refused
+
+
+def with_quirks(told: dict[str, object], quirks: Quirks) -> dict[str, object]:
+    """An answer as the imitated server words it."""
+    if not quirks.tells_usage:
+        told = {name: value for name, value in told.items() if name != "usage"}
+    if not quirks.tells_index:
+        items = cast(list[dict[str, object]], told["data"])
+        stripped = [{k: v for k, v in item.items() if k != "index"} for item in items]
+        told = {**told, "data": stripped}
+    return told
 
 
 async def send_broken(

@@ -18,7 +18,16 @@ class ApiError(Exception):
         self.param = param
         self.retry_after_seconds = retry_after_seconds
 
-    def envelope(self) -> dict[str, object]:
+    def envelope(self, *, flat: bool = False) -> dict[str, object]:
+        """`flat` is vLLM's."""
+        if flat:
+            return {
+                "object": "error",
+                "message": self.message,
+                "type": "BadRequestError",
+                "param": None,
+                "code": self.status,
+            }
         return {
             "error": {
                 "message": self.message,

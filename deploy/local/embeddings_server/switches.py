@@ -11,6 +11,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from embeddings_server.allowance import Allowance
+from embeddings_server.quirks import QUIRKS, Quirks, Server, TooLargeAnswer
 from embeddings_server.wire import INPUT_TOKENS_MAX, INPUTS_MAX, REQUEST_TOKENS_MAX, Limits
 
 
@@ -25,14 +27,6 @@ class Broken(StrEnum):
     EMPTY = "empty"
     MALFORMED_JSON = "malformed_json"
     TRUNCATED_BODY = "truncated_body"  # the connection closes in the middle
-
-
-class TooLargeAnswer(StrEnum):
-    """How servers in the field refuse input that is too large."""
-
-    OPENAI = "openai"
-    LLAMA_CPP = "llama_cpp"  # status 500 and a sentence
-    TEI = "tei"  # status 413
 
 
 class Switches(BaseModel):
@@ -55,7 +49,12 @@ class Switches(BaseModel):
     inputs_max: int = Field(default=INPUTS_MAX, ge=1)
     input_tokens_max: int = Field(default=INPUT_TOKENS_MAX, ge=1)
     request_tokens_max: int = Field(default=REQUEST_TOKENS_MAX, ge=1)
-    too_large_answer: TooLargeAnswer = TooLargeAnswer.OPENAI
+    too_large_answer: TooLargeAnswer | None = None  # as the server does that is imitated
+    imitates: Server = Server.OPENAI
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    tokens_per_minute: float | None = Field(default=None, gt=0)
+    burst_seconds: float | None = Field(default=None, gt=0, description="a minute if left out")
+    tells_limits: bool = True  # by the x-ratelimit headers
 
     def changed(self, changes: dict[str, object]) -> Self:
         """These switches with the changes on top; `"reset": true` starts from the defaults."""
@@ -64,15 +63,38 @@ class Switches(BaseModel):
         return type(self).model_validate({**start.model_dump(), **members})
 
     @property
+    def quirks(self) -> Quirks:
+        return QUIRKS[self.imitates]
+
+    @property
+    def too_large(self) -> TooLargeAnswer:
+        return self.too_large_answer or self.quirks.too_large
+
+    @property
     def limits(self) -> Limits:
-        return Limits(self.inputs_max, self.input_tokens_max, self.request_tokens_max)
+        return Limits(
+            min(self.inputs_max, self.quirks.inputs_max or self.inputs_max),
+            min(self.input_tokens_max, self.quirks.input_tokens_max or self.input_tokens_max),
+            self.request_tokens_max,
+        )
+
+    def allowance(self) -> Allowance:
+        return Allowance(
+            requests_per_minute=self.requests_per_minute,
+            tokens_per_minute=self.tokens_per_minute,
+            burst_seconds=self.burst_seconds,
+            tells=self.tells_limits,
+        )
 
 
 @dataclass(slots=True)
 class Counters:
-    """Since the start; `inputs` and `tokens` count only what was answered with vectors."""
+    """Since the start; `inputs` and `tokens` count only what was answered with vectors. `admitted`
+    are the requests that the allowance had room for, `rate_limited` all that got a 429."""
 
     requests: int = 0
+    admitted: int = 0
+    rate_limited: int = 0
     answered: int = 0
     inputs: int = 0
     tokens: int = 0
@@ -82,12 +104,18 @@ class Counters:
 
 
 class SwitchBoard:
-    """The switches in force and the draw of faults."""
+    """The switches in force, what is left of the allowance, and the draw of faults."""
 
     def __init__(self, random: Random) -> None:
         self.switches = Switches()
+        self.allowance = self.switches.allowance()
         self.counters = Counters()
         self._random = random
+
+    def change(self, changes: dict[str, object]) -> None:
+        """Put the changes on top; the allowance begins anew."""
+        self.switches = self.switches.changed(changes)
+        self.allowance = self.switches.allowance()
 
     def strikes(self, share: float) -> bool:
         """Whether a fault with this share hits the request at hand; uses up `faults_left`."""

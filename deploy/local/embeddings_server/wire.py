@@ -36,6 +36,7 @@ class EmbeddingRequest:
     texts: list[str]
     encoding_format: EncodingFormat
     dimensions: int
+    asks_dimensions: bool = False
 
 
 def read_request(
@@ -54,6 +55,7 @@ def read_request(
         texts=_texts(asked.get("input"), limits),
         encoding_format=_encoding_format(asked.get("encoding_format")),
         dimensions=_dimensions(asked.get("dimensions"), model_dimensions),
+        asks_dimensions=asked.get("dimensions") is not None,
     )
 
 

@@ -60,7 +60,14 @@ def poller(environment: Mapping[str, str], *, metrics_port: int) -> Part:
     )
 
 
-def worker(environment: Mapping[str, str], *, number: int, metrics_port: int) -> Part:
+def worker(
+    environment: Mapping[str, str],
+    *,
+    number: int,
+    metrics_port: int,
+    threads: int = WORKER_THREADS,
+    prefetch: int = WORKER_PREFETCH,
+) -> Part:
     return Part(
         name=f"worker-{number}",
         command=(
@@ -68,12 +75,12 @@ def worker(environment: Mapping[str, str], *, number: int, metrics_port: int) ->
             # on the PATH and may find another than this.
             str(Path(sys.executable).with_name("dramatiq")), "worker.main",
             "--processes", "1",
-            "--threads", str(WORKER_THREADS),
+            "--threads", str(threads),
         ),
         environment={
             **environment,
             "SLUICE_WORKER_METRICS_PORT": str(metrics_port),
-            "dramatiq_queue_prefetch": str(WORKER_PREFETCH),
+            "dramatiq_queue_prefetch": str(prefetch),
             "dramatiq_worker_timeout": str(IDLE_POLL_MILLISECONDS),
         },
         ready=answers_http(metrics_port, "/metrics"),

@@ -5,7 +5,7 @@ from db.models.datasets import Dataset
 from db.models.documents import Document
 from db.models.intake import QuarantinedMessage, UploadHint
 from db.models.jobs import Attempt, Job, Outcome, Status, WaitingFor
-from db.models.ledger import AuditEntry, Breaker, Event, Usage
+from db.models.ledger import AuditEntry, Breaker, EmbeddedText, Event, Usage
 from db.models.requests import AuditKind, AuditRun, AuditStatus, IdempotentRequest
 from db.models.tenants import ApiKey, Role, Tenant
 
@@ -20,6 +20,7 @@ __all__ = [
     "Breaker",
     "Dataset",
     "Document",
+    "EmbeddedText",
     "Event",
     "IdempotentRequest",
     "Job",

@@ -27,7 +27,10 @@ class Event(Base):
 
 
 class Usage(Base):
-    """Tokens that one attempt or one search had embedded, and what they cost in US dollars."""
+    """Tokens that one attempt on one day, or one search, had embedded, and their cost in dollars.
+
+    Written whenever the endpoint has answered, so it holds what a killed attempt has paid too.
+    """
 
     __tablename__ = "usage"
     __table_args__ = (
@@ -43,8 +46,32 @@ class Usage(Base):
     job_id: Mapped[UUID | None] = mapped_column(ForeignKey("jobs.id"))
     model: Mapped[str]
     tokens: Mapped[int]
-    cost: Mapped[Decimal | None] = mapped_column(Numeric(18, 9))  # None: no price is configured
+    # Those among the tokens that we counted ourselves, as the endpoint does not say.
+    tokens_counted: Mapped[int] = mapped_column(server_default="0")
+    cost: Mapped[Decimal | None] = mapped_column(Numeric(18, 9))  # None: the price is not known
+    # Texts whose vectors were there already, and about what they would have cost.
+    texts_reused: Mapped[int] = mapped_column(server_default="0")
+    tokens_saved: Mapped[int] = mapped_column(server_default="0")
+    cost_saved: Mapped[Decimal | None] = mapped_column(Numeric(18, 9))
     created_at: Mapped[CreatedAt]
+
+
+class EmbeddedText(Base):
+    """Where in the index the vector of a text stands, for a document that has the same text.
+
+    `key` is made of tenant, embedding space and text, so nobody finds what is another's. A hint
+    only: whether the row is there is seen when it is fetched.
+    """
+
+    __tablename__ = "embedded_texts"
+    __table_args__ = (Index("ix_embedded_texts_document_id", "document_id"),)
+
+    key: Mapped[UUID] = mapped_column(primary_key=True)
+    # Without foreign keys: a check of each for every chunk is not worth it for a hint.
+    dataset_id: Mapped[UUID]
+    document_id: Mapped[UUID]
+    generation: Mapped[int]
+    ordinal: Mapped[int]
 
 
 class Breaker(Base):

@@ -2,14 +2,15 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import BigInteger, ColumnElement, and_, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.errors import JobNotFound
-from db.models import Attempt, Dataset, Document, Job, Status, Tenant
+from db.models import Attempt, Dataset, Document, Job, Status, Tenant, Usage
 from db.repositories.pauses import held_back
 
 # A lease lasts 30 s and is renewed every 8: so little is left only if two renewals did not come.
@@ -53,9 +54,10 @@ class JobFilter:
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A job and the document that it is about.
+    """A job, the document that it is about, and what it has cost in US dollars.
 
     `held` while a pause keeps it queued, `stalled` while its worker has given no sign of life.
+    `cost` None: the price is not known, or nothing was embedded.
     """
 
     job: Job
@@ -63,6 +65,10 @@ class JobRow:
     object_key: str
     held: bool
     stalled: bool
+    cost: Decimal | None
+    texts_reused: int
+    tokens_saved: int
+    cost_saved: Decimal | None
 
 
 class JobHistoryRepository:
@@ -105,7 +111,7 @@ class JobHistoryRepository:
 
     def _visible(self) -> Any:
         return (
-            select(Job, Document.file_name, Document.object_key, _held(), _stalled())
+            select(Job, Document.file_name, Document.object_key, _held(), _stalled(), *_spent())
             .join(Document, Document.id == Job.document_id)
             .join(Dataset, Dataset.id == Job.dataset_id)
             .join(Tenant, Tenant.id == Job.tenant_id)
@@ -117,6 +123,16 @@ class JobHistoryRepository:
 
 def _stalled() -> Any:
     return and_(Job.status == Status.PROCESSING, Job.lease_until < func.now() + STALLED_BELOW)
+
+
+def _spent() -> list[Any]:
+    sums: list[Any] = [
+        func.sum(Usage.cost),
+        cast(func.coalesce(func.sum(Usage.texts_reused), 0), BigInteger),
+        cast(func.coalesce(func.sum(Usage.tokens_saved), 0), BigInteger),
+        func.sum(Usage.cost_saved),
+    ]
+    return [select(each).where(Usage.job_id == Job.id).scalar_subquery() for each in sums]
 
 
 def _held() -> Any:

@@ -6,7 +6,6 @@ job, or that it was cancelled: `FenceRaised`, and the whole transaction goes.
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -21,11 +20,11 @@ from db.models import (
     Job,
     Outcome,
     Status,
-    Usage,
     WaitingFor,
 )
 from db.repositories.bell import ring
 from db.repositories.claims import Claim, record
+from db.repositories.usage import Bill, UsageRepository
 
 
 @dataclass(slots=True)
@@ -33,12 +32,14 @@ class AttemptTally:
     """What an attempt did, for its row in the history."""
 
     stage: str | None = None
-    tokens: int = 0
     chunks_embedded: int = 0
     chunks_reused: int = 0
-    model: str | None = None  # what the tokens were paid for
-    cost: Decimal | None = None  # US dollars; None: no price is configured
+    bill: Bill = field(default_factory=Bill)
     stage_seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def tokens(self) -> int:
+        return self.bill.tokens
 
 
 class JobRepository:
@@ -265,6 +266,9 @@ class JobRepository:
         code: str | None = None,
         message: str | None = None,
     ) -> None:
+        # Most of it is there already, but what was saved, and what a write that failed has left.
+        # Before the attempt's row: in this order those lock them who write while it runs.
+        await UsageRepository(self._session).write([(claim, tally.bill)])
         await self._session.execute(
             update(Attempt)
             .where(Attempt.job_id == claim.job_id, Attempt.fence == claim.fence)
@@ -274,14 +278,13 @@ class JobRepository:
                 error=message,
                 finished_at=func.now(),
                 stage=tally.stage,
-                tokens=tally.tokens,
+                tokens=func.greatest(Attempt.tokens, tally.tokens),
                 chunks_embedded=tally.chunks_embedded,
                 chunks_reused=tally.chunks_reused,
                 stage_seconds=tally.stage_seconds,
             )
             .execution_options(synchronize_session=False)
         )
-
         paid = select(func.coalesce(func.sum(Attempt.tokens), 0)).where(
             Attempt.job_id == claim.job_id
         )
@@ -291,19 +294,6 @@ class JobRepository:
             .values(tokens=paid.scalar_subquery())
             .execution_options(synchronize_session=False)
         )
-        if tally.tokens and tally.model:
-            # Well or badly ended, its tokens are paid; a killed attempt writes nothing.
-            self._session.add(
-                Usage(
-                    tenant_id=claim.tenant_id,
-                    dataset_id=claim.dataset_id,
-                    document_id=claim.document_id,
-                    job_id=claim.job_id,
-                    model=tally.model,
-                    tokens=tally.tokens,
-                    cost=tally.cost,
-                )
-            )
 
 
 _UNLEASED: dict[str, Any] = {"lease_until": None, "worker": None}

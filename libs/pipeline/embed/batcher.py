@@ -1,138 +1,158 @@
-"""Filling calls to the embedder across the jobs of one process.
+"""Filling calls to the embedder across the jobs of one process, and paying for no text twice.
 
 Many small documents at once would otherwise be many small calls. Inputs wait in one queue per job
 and are taken in turns, so a job with thousands of chunks delays one with a single chunk by a call
 at most. A call leaves at once while no other is under way; else when it is full, or when its
-oldest input has waited for `HOLD`.
+oldest input has waited for `HOLD`. In a crowd it waits longer: a little for every job that is known
+to be on its way here, until most have come. It is filled when the pace lets it go, not before.
+
+A text that another job of the tenant has waiting, under way or just answered is not sent again. One
+that the endpoint would not take now (429) goes back to its queue and leaves later; its call is over
+and holds up nobody.
 """
 
 import asyncio
-from collections import OrderedDict, deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import hashlib
+import random
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
 
 from pipeline.embed.answers import Vector
 from pipeline.embed.client import EmbeddedEach, Embedder
-from pipeline.embed.errors import EmbeddingInputFailed, EmbeddingInputRejected
-from pipeline.embed.filling import Filling, Size, size_of
+from pipeline.embed.errors import (
+    EmbedderError,
+    EmbedderQuotaExhausted,
+    EmbedderRateLimited,
+    EmbeddingInputFailed,
+    EmbeddingInputRejected,
+)
+from pipeline.embed.filling import Filling, size_of
+from pipeline.embed.recent import Recent
 from pipeline.embed.splitting import split_tokens
 from pipeline.embed.tokens import count_tokens
+from pipeline.embed.waiting import Claim, Payer, Share, Turns, Waiting
 
 log = structlog.get_logger()
 
 HOLD = timedelta(milliseconds=50)  # what a document may wait for neighbours; a call takes longer
+# A crowd of so many is waited for, by so much for each that is still to come, until those who wait
+# are so many times as many as those. Whoever goes first does not wait, nor do those with him.
+CROWD_MIN = 16
+HOLD_EACH = timedelta(milliseconds=40)
+HOLD_CROWD = timedelta(seconds=4)
+MOST = 16
 CONCURRENT_CALLS = 4
+# So long an input is sent again to an endpoint that says 429. Then its job waits in Postgres, where
+# it holds neither memory nor a thread.
+PATIENCE = timedelta(seconds=60)
+# Where a refusal names no time; longer each time that the input was refused.
+PAUSE_FIRST = timedelta(milliseconds=250)
+PAUSE_MAX = timedelta(seconds=8)
+BYTES_PER_TOKEN = 4  # of what is not counted yet; the pace learns the truth from the answer
+
+# Writes down what these have been charged; called once a call, with each of them once.
+Record = Callable[[Sequence[Payer]], Awaitable[None]]
+
+
+async def _record_nothing(_: Sequence[Payer]) -> None:
+    return
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedShare:
-    """A caller's part of the calls that carried it; the parts of a call add up to its usage."""
+    """Indices in `reused` are of texts that were paid for already, in `cut` of those that the
+    endpoint takes only in part."""
 
     vectors: list[Vector]
-    tokens: int
-    tokens_reported: bool
-
-
-@dataclass(slots=True, eq=False)
-class _Share:
-    vectors: list[Vector | None]
-    missing: int
-    done: asyncio.Future[None]
-    tokens: int = 0
-    tokens_reported: bool = True
-
-    def fail(self, error: BaseException) -> None:
-        if not self.done.done():
-            self.done.set_exception(error)
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """One input in the queue of its job."""
-
-    share: _Share
-    index: int
-    text: str
-    size: Size
-    since: float
-
-
-@dataclass(slots=True)
-class _Turns:
-    """The queues of the jobs; the job that stands first is next."""
-
-    queues: OrderedDict[object, deque[_Waiting]] = field(default_factory=OrderedDict)
-    inputs: int = 0
-
-    def add(self, job: object, waiting: _Waiting) -> None:
-        self.queues.setdefault(job, deque()).append(waiting)
-        self.inputs += 1
-
-    def oldest(self) -> float:
-        return min(queue[0].since for queue in self.queues.values())
-
-    def take(self, filling: Filling) -> list[_Waiting]:
-        """One input of each job in turn until the request is full or one does not fit."""
-        taken: list[_Waiting] = []
-        while self.queues:
-            job, queue = next(iter(self.queues.items()))
-            if not queue[0].share.done.done():
-                if not filling.take(queue[0].size):
-                    break
-                taken.append(queue[0])
-            queue.popleft()
-            self.inputs -= 1
-            if queue:
-                self.queues.move_to_end(job)
-            else:
-                del self.queues[job]
-        return taken
+    reused: list[int]
+    cut: list[int]
 
 
 class Batcher:
     """For one event loop; `aclose` it before its embedder."""
 
-    def __init__(self, embedder: Embedder, *, concurrent_calls: int = CONCURRENT_CALLS) -> None:
+    def __init__(
+        self,
+        embedder: Embedder,
+        *,
+        concurrent_calls: int = CONCURRENT_CALLS,
+        record: Record = _record_nothing,
+        patience: timedelta = PATIENCE,
+    ) -> None:
         self._embedder = embedder
         self._concurrent_calls = concurrent_calls
-        self._turns = _Turns()
+        self._record = record
+        self._patience = patience.total_seconds()
+        self._turns = Turns()
+        self._recent = Recent()
+        self._pending: dict[bytes, Waiting] = {}  # queued, put aside or under way
         self._calls: set[asyncio.Task[None]] = set()
+        self._empty_calls = 0  # those of them that wait for the pace, and take what there is then
         self._timer: asyncio.TimerHandle | None = None
+        self._expected: set[object] = set()
+        self._is_closed = False
 
-    async def embed(self, job: object, texts: Sequence[str]) -> EmbeddedShare:
+    @contextmanager
+    def expecting(self, job: object) -> Iterator[None]:
+        """The job is on its way to its first `embed`, which may never come."""
+        self._expected.add(job)
+        try:
+            yield
+        finally:
+            self._arrived(job)
+
+    def _arrived(self, job: object) -> None:
+        if job in self._expected:
+            self._expected.discard(job)
+            asyncio.get_running_loop().call_soon(self._dispatch)
+
+    async def embed(self, payer: Payer, texts: Sequence[str]) -> EmbeddedShare:
         """The vectors of `texts` in order, in calls shared with other jobs.
 
         Raises `EmbeddingInputRejected` or `EmbeddingInputFailed` with the index in `texts` of the
         one that is to blame, an `EmbedderError` if a call that carried some of them failed.
-        Cancelling drops what has not left yet and the rest when it returns.
+        Cancelling drops what has not left yet and the rest when it returns; whatever is answered
+        is charged to somebody.
         """
         if not texts:
-            return EmbeddedShare([], 0, tokens_reported=True)
+            return EmbeddedShare([], [], [])
         model = self._embedder.model
-        sizes = await asyncio.to_thread(
-            lambda: [size_of(model.passage_prefix + text, model) for text in texts]
+        measured = await asyncio.to_thread(
+            lambda: [
+                (_key(payer.tenant, text), size_of(model.passage_prefix + text, model))
+                for text in texts
+            ]
         )
         loop = asyncio.get_running_loop()
-        share = _Share([None] * len(texts), len(texts), loop.create_future())
-        for index, (text, size) in enumerate(zip(texts, sizes, strict=True)):
-            self._turns.add(job, _Waiting(share, index, text, size, loop.time()))
+        share = Share(payer, [None] * len(texts), len(texts), loop.create_future())
+        for index, (text, (key, size)) in enumerate(zip(texts, measured, strict=True)):
+            claim = Claim(share, index)
+            if (vector := self._recent.get(key)) is not None:
+                share.give(index, vector, reused=True)
+            elif key in self._pending:
+                self._pending[key].claims.append(claim)
+            else:
+                waiting = Waiting(key, text, size, payer.job, loop.time(), [claim])
+                self._pending[key] = waiting
+                self._turns.add(waiting)
+        self._expected.discard(payer.job)
         # After this turn of the loop, so that callers of the same moment share a call.
         loop.call_soon(self._dispatch)
         await share.done
-        return EmbeddedShare(
-            [vector for vector in share.vectors if vector is not None],
-            share.tokens,
-            share.tokens_reported,
-        )
+        vectors = [vector for vector in share.vectors if vector is not None]
+        return EmbeddedShare(vectors, share.reused, share.cut)
 
     async def aclose(self) -> None:
         """Stop the calls under way; their callers are cancelled."""
-        for queue in self._turns.queues.values():  # first: a call that ends sends the next
-            for waiting in queue:
-                waiting.share.done.cancel()
+        self._is_closed = True
+        for waiting in self._pending.values():  # first: a call that ends sends the next
+            for claim in waiting.claims:
+                claim.share.done.cancel()
         calls = list(self._calls)
         for call in calls:
             call.cancel()
@@ -144,63 +164,158 @@ class Batcher:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._is_closed:
+            return
         loop = asyncio.get_running_loop()
-        while self._turns.queues and len(self._calls) < self._concurrent_calls:
-            ripe_at = self._turns.oldest() + HOLD.total_seconds()
-            full = self._turns.inputs >= self._embedder.model.batch_inputs
-            if self._calls and not full and loop.time() < ripe_at:
+        batch_inputs = self._embedder.model.batch_inputs
+        while len(self._calls) < self._concurrent_calls:
+            left = self._turns.inputs - self._empty_calls * batch_inputs
+            if left <= 0:
+                return
+            ripe_at = self._turns.oldest() + self._hold()
+            if left < batch_inputs and loop.time() < ripe_at:
                 self._timer = loop.call_at(ripe_at, self._dispatch)
                 return
-            batch = self._turns.take(Filling(self._embedder.model))
-            if batch:
-                self._calls.add(call := loop.create_task(self._call(batch)))
-                call.add_done_callback(self._call_ended)
+            self._empty_calls += 1
+            self._calls.add(call := loop.create_task(self._call()))
+            call.add_done_callback(self._call_ended)
+
+    def _hold(self) -> float:
+        """Seconds that the oldest input waits for a fuller call."""
+        hold = HOLD if self._calls else timedelta(0)
+        coming, waiting = len(self._expected), len(self._turns.queues)
+        is_crowd = coming + waiting >= CROWD_MIN and coming * MOST > waiting
+        if is_crowd and not self._turns.someone_is_first():
+            hold = max(hold, min(HOLD_EACH * coming, HOLD_CROWD))
+        return hold.total_seconds()
 
     def _call_ended(self, call: asyncio.Task[None]) -> None:
         self._calls.discard(call)
         self._dispatch()
 
-    async def _call(self, batch: list[_Waiting]) -> None:
+    async def _call(self) -> None:
         try:
-            result = await self._embedder.embed_each([waiting.text for waiting in batch])
+            await self._embedder.pace.take(self._expected_tokens())
+        except EmbedderError as error:
+            self._fail(self._turns.clear(), error)
+            return
+        finally:
+            self._empty_calls -= 1
+        batch, unwanted = self._turns.take(Filling(self._embedder.model))
+        self._forget(unwanted)
+        if not batch:
+            return
+        try:
+            texts = [waiting.text for waiting in batch]
+            result = await self._embedder.embed_some(texts, paced=True)
             tokens = await self._split(batch, result)
         except asyncio.CancelledError:
             for waiting in batch:
-                waiting.share.done.cancel()
+                for claim in waiting.claims:
+                    claim.share.done.cancel()
             raise
         except Exception as error:  # the callers raise it, whatever it is; nobody else awaits this
-            for waiting in batch:
-                waiting.share.fail(error)
+            self._fail(batch, error)
             return
+        await self._deliver(batch, result, tokens)
+
+    async def _deliver(self, batch: list[Waiting], result: EmbeddedEach, tokens: list[int]) -> None:
+        charged: dict[int, Payer] = {}
+        unanswered: list[Waiting] = []
+        self._forget(batch)
         for place, (waiting, vector, cost) in enumerate(
             zip(batch, result.vectors, tokens, strict=True)
         ):
-            if place in result.failed:
-                waiting.share.fail(EmbeddingInputFailed(waiting.index))
-                continue
-            _deliver(waiting, vector, cost, reported=result.tokens_reported)
+            if cost:
+                payer = waiting.payer
+                payer.charge(cost, counted=not result.tokens_reported)
+                charged[id(payer)] = payer
+            if vector is not None:
+                is_cut = place in result.cut
+                if not is_cut:
+                    self._recent.put(waiting.key, vector)
+                waiting.give(vector, cut=is_cut)
+            elif place in result.failed:
+                _blame(waiting, EmbeddingInputFailed)
+            elif place in result.unanswered:
+                unanswered.append(waiting)
+            else:
+                _blame(waiting, EmbeddingInputRejected)
+        if result.error is not None:
+            self._again_or_fail(unanswered, result.error)
+        if charged:
+            await self._record(list(charged.values()))
 
-    async def _split(self, batch: list[_Waiting], result: EmbeddedEach) -> list[int]:
+    def _again_or_fail(self, unanswered: list[Waiting], error: EmbedderError) -> None:
+        if isinstance(error, EmbedderQuotaExhausted):
+            # No other call would be answered either.
+            self._fail([*unanswered, *self._turns.clear()], error)
+            return
+        if not isinstance(error, EmbedderRateLimited):
+            self._fail(unanswered, error)
+            return
+        loop = asyncio.get_running_loop()
+        # One pause for all, so that they leave together again.
+        pause = _pause(max((each.refusals for each in unanswered), default=0), error.retry_after)
+        kept: list[Waiting] = []
+        for waiting in unanswered:
+            waiting.refusals += 1
+            waiting.refused_at = waiting.refused_at or loop.time()
+            if loop.time() + pause - waiting.refused_at > self._patience:
+                self._fail([waiting], error)
+            else:
+                self._pending[waiting.key] = waiting
+                kept.append(waiting)
+        loop.call_later(pause, self._put_back, kept)
+
+    def _put_back(self, some: list[Waiting]) -> None:
+        self._turns.put_back(reversed(some))
+        self._dispatch()
+
+    def _fail(self, some: Sequence[Waiting], error: BaseException) -> None:
+        self._forget(some)
+        for waiting in some:
+            waiting.fail(error)
+
+    def _forget(self, some: Sequence[Waiting]) -> None:
+        for waiting in some:
+            if self._pending.get(waiting.key) is waiting:
+                del self._pending[waiting.key]
+
+    def _expected_tokens(self) -> int:
+        model = self._embedder.model
+        share = min(1.0, model.batch_inputs / max(self._turns.inputs, 1))
+        return min(int(self._turns.bytes * share) // BYTES_PER_TOKEN, model.batch_tokens)
+
+    async def _split(self, batch: list[Waiting], result: EmbeddedEach) -> list[int]:
         """What each input of the batch has cost; only shared calls need tokens counted."""
-        if all(waiting.share is batch[0].share for waiting in batch):
-            return [result.tokens] + [0] * (len(batch) - 1)
-        prefix = self._embedder.model.passage_prefix
         paid = [
-            "" if vector is None else prefix + waiting.text
+            waiting if vector is not None else None
             for waiting, vector in zip(batch, result.vectors, strict=True)
         ]
-        weights = await asyncio.to_thread(lambda: [count_tokens(text) for text in paid])
+        payers = {id(waiting.payer) for waiting in paid if waiting is not None}
+        if len(payers) < 2:
+            first = next((place for place, waiting in enumerate(paid) if waiting), 0)
+            return [result.tokens if place == first else 0 for place in range(len(batch))]
+        prefix = self._embedder.model.passage_prefix
+        texts = ["" if waiting is None else prefix + waiting.text for waiting in paid]
+        weights = await asyncio.to_thread(lambda: [count_tokens(text) for text in texts])
         return split_tokens(result.tokens, weights)
 
 
-def _deliver(waiting: _Waiting, vector: Vector | None, tokens: int, *, reported: bool) -> None:
-    share = waiting.share
-    share.tokens += tokens
-    share.tokens_reported = share.tokens_reported and reported
-    if vector is None:
-        share.fail(EmbeddingInputRejected(waiting.index))
-        return
-    share.vectors[waiting.index] = vector
-    share.missing -= 1
-    if not share.missing and not share.done.done():
-        share.done.set_result(None)
+def _key(tenant: UUID, text: str) -> bytes:
+    return hashlib.sha256(tenant.bytes + text.encode("utf-8", "surrogatepass")).digest()
+
+
+def _pause(refusals: int, asked: timedelta | None) -> float:
+    """Seconds; with jitter, so that calls refused together do not come back together."""
+    own = min(PAUSE_FIRST * (1 << min(refusals, 16)), PAUSE_MAX)
+    pause = own if asked is None else max(asked, PAUSE_FIRST)
+    return pause.total_seconds() * random.uniform(1.0, 1.2)  # noqa: S311  # jitter, not a secret
+
+
+def _blame(
+    waiting: Waiting, error: type[EmbeddingInputFailed] | type[EmbeddingInputRejected]
+) -> None:
+    for claim in waiting.claims:
+        claim.share.fail(error(claim.index))

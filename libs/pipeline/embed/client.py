@@ -14,6 +14,7 @@ from typing import Self
 
 import openai
 import structlog
+from openai._legacy_response import LegacyAPIResponse
 from openai.types import CreateEmbeddingResponse
 
 from pipeline.embed import refusals
@@ -22,18 +23,26 @@ from pipeline.embed.errors import (
     EmbedderAnswerInvalid,
     EmbedderError,
     EmbedderMisconfigured,
+    EmbedderRateLimited,
     EmbedderUnavailable,
     EmbeddingInputRejected,
 )
 from pipeline.embed.filling import Filling, size_of
 from pipeline.embed.model import EmbeddingModel
+from pipeline.embed.pace.headers import told_by_answer, told_by_refusal
+from pipeline.embed.pace.pacer import Pacer
 from pipeline.embed.tokens import count_tokens
 
 log = structlog.get_logger()
 
+Response = LegacyAPIResponse[CreateEmbeddingResponse]
+
 CONNECT_SECONDS = 5.0
+CHARS_PER_TOKEN = 4  # for the pace, before the answer tells
 # So often an input fails alone, while a plain word is answered, before it is blamed.
 BLAMED_AFTER = 3
+# A refused text is not cut shorter: then it is not its length that is refused.
+CUT_CHARS_MIN = 64
 CANARY = "test"  # one token everywhere, and no prefix: whoever refuses it refuses everything
 
 
@@ -42,14 +51,27 @@ class EmbeddedEach:
     """Vectors in the order of the texts, None for one that is empty or refused; tokens as the
     endpoint counts them.
 
-    `failed`: the indices of inputs over which the endpoint breaks down rather than refuses.
-    `tokens_reported` is False where the endpoint told no usage and cl100k tokens were counted.
+    `failed`: the indices of inputs over which the endpoint breaks down rather than refuses; `cut`:
+    of those that it takes only in part. `tokens_reported` is False where the endpoint told no usage
+    and cl100k tokens were counted. `error`: what came before all were answered, `unanswered` those
+    that were not.
     """
 
     vectors: list[Vector | None]
     tokens: int = 0
     tokens_reported: bool = True
     failed: set[int] = field(default_factory=set)
+    cut: set[int] = field(default_factory=set)
+    refused: set[int] = field(default_factory=set)
+    error: EmbedderError | None = None
+
+    @property
+    def unanswered(self) -> set[int]:
+        return {
+            index
+            for index, vector in enumerate(self.vectors)
+            if vector is None and index not in self.failed and index not in self.refused
+        }
 
 
 @dataclass(slots=True)
@@ -58,6 +80,8 @@ class _Work:
 
     texts: list[str]
     singles_out: bool = True  # whether to look for the one input over which the endpoint fails
+    urgent: bool = False  # does not wait for the pace
+    paced: bool = False  # the turn of the next call has come already
     failures: dict[int, int] = field(default_factory=dict)  # of inputs that were sent alone
     result: EmbeddedEach = field(init=False)
     canary_passed: bool = False
@@ -69,8 +93,9 @@ class _Work:
 class Embedder:
     """Safe for concurrent use on one event loop; close it with `aclose` or `async with`."""
 
-    def __init__(self, model: EmbeddingModel) -> None:
+    def __init__(self, model: EmbeddingModel, pace: Pacer | None = None) -> None:
         self.model = model
+        self.pace = pace or Pacer()
         self._dimensions = model.dimensions
         self._floats = False
         self._client = openai.AsyncOpenAI(
@@ -99,15 +124,28 @@ class Embedder:
 
         Raises an `EmbedderError` when the endpoint gives no usable answer.
         """
-        work = _Work([encodable(self.model.passage_prefix + text) for text in texts])
-        for batch in self._batches(work.texts):
-            await self._embed(work, batch)
+        result = await self.embed_some(texts)
+        if result.error is not None:
+            raise result.error
+        return result
+
+    async def embed_some(self, texts: Sequence[str], *, paced: bool = False) -> EmbeddedEach:
+        """The same, with what was answered before an error: it is paid for. `paced`: the caller
+        has waited for the turn of the first call."""
+        prefix = self.model.passage_prefix
+        work = _Work([encodable(prefix + text) if text else "" for text in texts], paced=paced)
+        work.result.refused.update(index for index, text in enumerate(work.texts) if not text)
+        try:
+            for batch in self._batches(work.texts):
+                await self._embed(work, batch)
+        except EmbedderError as error:
+            work.result.error = error
         return work.result
 
     async def embed_query(self, text: str) -> Vector:
         """Raises `EmbeddingInputRejected` too: there is no answer without this vector."""
         query = encodable(self.model.query_prefix + text)
-        work = _Work([query], singles_out=False)
+        work = _Work([query], singles_out=False, urgent=True)
         if query:
             await self._embed(work, range(1))
         vector = work.result.vectors[0]
@@ -118,7 +156,7 @@ class Embedder:
     async def probe_dimensions(self) -> int:
         """The dimensions of the vectors: known, or asked with one word."""
         if self._dimensions is None:
-            await self._call([CANARY])
+            await self._call([CANARY], urgent=True)
         if self._dimensions is None:
             raise EmbedderAnswerInvalid("The embedding endpoint gave no dimensions.")
         return self._dimensions
@@ -129,7 +167,7 @@ class Embedder:
         Raises an `EmbedderError` if it does not.
         """
         try:
-            await self._call([CANARY])
+            await self._call([CANARY], urgent=True)
         except _Refused as refused:
             raise EmbedderMisconfigured(
                 f"The embedding endpoint refuses every input ({refused.error.status_code}): "
@@ -153,8 +191,11 @@ class Embedder:
         indices = [index for index in batch if work.texts[index]]
         if not indices:
             return
+        paced, work.paced = work.paced, False
         try:
-            vectors, tokens = await self._call([work.texts[index] for index in indices])
+            vectors, tokens = await self._call(
+                [work.texts[index] for index in indices], urgent=work.urgent, paced=paced
+            )
         except _Refused as refused:
             await self._halve(work, indices, refused)
             return
@@ -175,12 +216,26 @@ class Embedder:
     async def _halve(self, work: _Work, indices: list[int], refused: "_Refused") -> None:
         if len(indices) == 1:
             await self._canary(work)
-            log.info("embedding.input_rejected", status=refused.error.status_code)
+            await self._refused(work, indices[0], refused.error.status_code)
             return
         log.info("embedding.batch_halved", inputs=len(indices), status=refused.error.status_code)
         middle = indices[len(indices) // 2]
         await self._embed(work, range(indices[0], middle))
         await self._embed(work, range(middle, indices[-1] + 1))
+
+    async def _refused(self, work: _Work, index: int, status: int) -> None:
+        """It stands alone, and a plain word is taken: cut it, if that is wanted, or give it up."""
+        text, prefix = work.texts[index], encodable(self.model.passage_prefix)
+        kept = len(prefix) + (len(text) - len(prefix)) // 2
+        if self.model.cuts_refused and kept - len(prefix) >= CUT_CHARS_MIN:
+            work.texts[index] = text[:kept]
+            work.result.cut.add(index)
+            log.info("embedding.input_cut", status=status, characters=kept)
+            await self._embed(work, range(index, index + 1))
+            return
+        work.result.cut.discard(index)
+        work.result.refused.add(index)
+        log.info("embedding.input_rejected", status=status)
 
     async def _single_out(self, work: _Work, indices: list[int]) -> None:
         """The endpoint works, and fails with these: go on until one of them stands alone."""
@@ -211,27 +266,47 @@ class Embedder:
             await self.canary()
             work.canary_passed = True
 
-    async def _call(self, texts: list[str]) -> tuple[list[Vector], int | None]:
+    async def _call(
+        self, texts: list[str], *, urgent: bool, paced: bool = False
+    ) -> tuple[list[Vector], int | None]:
+        """One request, when its turn comes; again without base64 where that is refused."""
+        expected = sum(map(len, texts)) // CHARS_PER_TOKEN
+        if not paced:
+            await self.pace.take(expected, urgent=urgent)
         try:
-            answer = await self._create(texts)
+            response = await self._create(texts)
         except openai.BadRequestError as error:
             if self._floats or not refusals.blames_base64(error):
                 raise _translated(error) from error
             log.info("embedding.base64_given_up")
             self._floats = True
-            return await self._call(texts)
+            return await self._call(texts, urgent=urgent)
         except openai.APIError as error:
-            raise _translated(error) from error
+            translated = _translated(error)
+            if isinstance(translated, EmbedderRateLimited) and isinstance(
+                error, openai.APIStatusError
+            ):
+                await self.pace.tell(told_by_refusal(error, expected=expected))
+            raise translated from error
+        answer = _parsed(response)
         vectors = vectors_of(answer, count=len(texts), dimensions=self._dimensions)
         self._dimensions = len(vectors[0])
-        return vectors, tokens_of(answer)
+        tokens = tokens_of(answer)
+        await self.pace.tell(
+            told_by_answer(
+                response.headers,
+                tokens=expected if tokens is None else tokens,
+                expected=expected,
+            )
+        )
+        return vectors, tokens
 
-    async def _create(self, texts: list[str]) -> CreateEmbeddingResponse:
+    async def _create(self, texts: list[str]) -> Response:
         try:
             # The SDK's timeout counts from byte to byte; a dripping answer must end too.
             async with asyncio.timeout(self.model.timeout.total_seconds()):
                 # Without an encoding the SDK asks for base64 and reads either.
-                return await self._client.embeddings.create(
+                return await self._client.embeddings.with_raw_response.create(
                     model=self.model.model,
                     input=texts,
                     dimensions=self.model.dimensions or openai.omit,
@@ -239,9 +314,6 @@ class Embedder:
                 )
         except TimeoutError as error:
             raise EmbedderUnavailable("The embedding endpoint did not answer in time.") from error
-        except (ValueError, TypeError, AttributeError) as error:
-            # What the SDK raises over a body that is no JSON, has no data or another shape.
-            raise EmbedderAnswerInvalid("The embedding endpoint's answer is malformed.") from error
 
 
 class _Refused(Exception):
@@ -250,6 +322,16 @@ class _Refused(Exception):
     def __init__(self, error: openai.APIStatusError) -> None:
         super().__init__(error.status_code)
         self.error = error
+
+
+def _parsed(response: Response) -> CreateEmbeddingResponse:
+    try:
+        return response.parse()
+    except openai.APIError as error:
+        raise refusals.embedder_error(error) from error
+    except (ValueError, TypeError, AttributeError) as error:
+        # What the SDK raises over a body that is no JSON, has no data or another shape.
+        raise EmbedderAnswerInvalid("The embedding endpoint's answer is malformed.") from error
 
 
 def encodable(text: str) -> str:

@@ -33,7 +33,8 @@ class EmbeddingModel:
     batch_tokens: int = 250_000  # OpenAI takes 300,000 a request; others count differently
     batch_bytes: int = 2_000_000  # HF TEI refuses larger bodies by default
     timeout: timedelta = timedelta(seconds=60)
-    price_per_million_tokens: Decimal | None = None
+    cuts_refused: bool = False  # embed the beginning of a text that is refused for its length
+    price: Decimal | None = None  # of a million tokens; None: not known
 
     @property
     def space(self) -> str:
@@ -59,7 +60,5 @@ class EmbeddingModel:
         return max(self.input_tokens - count_tokens(self.passage_prefix), TEXT_TOKENS_MIN)
 
     def cost_of(self, tokens: int) -> Decimal | None:
-        """Dollars; None if no price is set."""
-        if self.price_per_million_tokens is None:
-            return None
-        return self.price_per_million_tokens * tokens / 1_000_000
+        """Dollars; None if the price is not known."""
+        return None if self.price is None else self.price * tokens / 1_000_000

@@ -1,18 +1,19 @@
 """The index: rows with vectors in Milvus, one collection per embedding space."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Self
 
 from pymilvus import AsyncMilvusClient
 
-from pipeline.filters import quote
+from pipeline.filters import one_of, quote
 from pipeline.settings import VectorStoreSettings
 from pipeline.store.collection import to_record
 from pipeline.store.milvus import WRITE_TIMEOUT, MilvusConnection
 from pipeline.store.rows import TEXT_BYTES_MAX, TOKENS_BYTES_MAX, Row
 from pipeline.store.vector_errors import RowRejected, VectorStoreMisconfigured
 from pipeline.store.vector_reader import (
+    HASHES_PER_QUERY,
     Consistency,
     VectorReader,
     document_clause,
@@ -78,6 +79,28 @@ class VectorStore(VectorReader):
                 # Dropped behind our back: the next attempt creates it anew.
                 self._ensured.pop(space, None)
                 raise VectorStoreMisconfigured(f"the collection of space {space} has gone")
+
+    async def vectors_of_rows(
+        self, space: str, hashes: Mapping[str, str], *, tenant: str, datasets: Sequence[str]
+    ) -> dict[str, list[float]]:
+        """The vectors of rows by content hash. `hashes`: what each id is expected to be of; a row
+        that has gone, is of another text or another tenant's is left out.
+        """
+        ids = list(hashes)
+        scope = f"tenant == {quote(tenant)} and {one_of('dataset', datasets)}"
+        found: dict[str, list[float]] = {}
+        for start in range(0, len(ids), HASHES_PER_QUERY):
+            some = ids[start : start + HASHES_PER_QUERY]
+            records = await self._query(
+                space,
+                f"{scope} and {one_of('id', some)}",
+                ["id", "content_hash", "dense"],
+                limit=len(some),
+            )
+            for record in records:
+                if hashes[record["id"]] == record["content_hash"]:
+                    found[record["content_hash"]] = [float(value) for value in record["dense"]]
+        return found
 
     async def delete_generations(
         self, space: str, *, dataset: str, document: str, below: int, above: int = -1

@@ -2,7 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
@@ -10,13 +14,19 @@ from pydantic import SecretStr
 from pipeline.embed.batcher import HOLD, Batcher
 from pipeline.embed.client import Embedder
 from pipeline.embed.errors import (
+    EmbedderAnswerInvalid,
+    EmbedderQuotaExhausted,
     EmbedderRateLimited,
     EmbedderUnavailable,
     EmbeddingInputFailed,
     EmbeddingInputRejected,
 )
 from pipeline.embed.model import EmbeddingModel
+from pipeline.embed.waiting import Payer
 from support.embeddings import KEY, EmbeddingsServer, embeddings_server
+from support.payers import payer
+
+OTHER_TENANT = UUID(int=2)
 
 
 @pytest.fixture
@@ -40,7 +50,7 @@ async def test_documents_of_the_same_moment_share_one_call(
     before = await requests_of(server)
 
     shares = await asyncio.gather(
-        *(batcher.embed(job, texts_of(job, 5)) for job in ("a", "b", "c"))
+        *(batcher.embed(payer(job), texts_of(job, 5)) for job in ("a", "b", "c"))
     )
 
     alone = [await embedder.embed_each(texts_of(job, 5)) for job in ("a", "b", "c")]
@@ -54,15 +64,16 @@ async def test_the_shares_of_a_call_add_up_to_its_usage(
 ) -> None:
     before = await server.counters()
 
-    shares = await asyncio.gather(
-        batcher.embed("a", ["a few words"]),
-        batcher.embed("b", ["many more words than that " * 20] * 7),
-        batcher.embed("c", texts_of("c", 3)),
+    a, b, c = payer("a"), payer("b"), payer("c")
+    await asyncio.gather(
+        batcher.embed(a, ["a few words"]),
+        batcher.embed(b, [f"many more words than that {number} " * 20 for number in range(7)]),
+        batcher.embed(c, texts_of("c", 3)),
     )
 
     after = await server.counters()
-    assert sum(share.tokens for share in shares) == after["tokens"] - before["tokens"]
-    assert 0 < shares[0].tokens < shares[2].tokens < shares[1].tokens
+    assert a.tokens + b.tokens + c.tokens == after["tokens"] - before["tokens"]
+    assert 0 < a.tokens < c.tokens < b.tokens
 
 
 async def test_a_lone_document_leaves_at_once(
@@ -70,11 +81,11 @@ async def test_a_lone_document_leaves_at_once(
 ) -> None:
     async with Embedder(model) as embedder:
         batcher = Batcher(embedder)
-        await batcher.embed("warm", ["connection"])
+        await batcher.embed(payer("warm"), ["connection"])
         took = []
         for number in range(10):
             started = time.monotonic()
-            await batcher.embed("job", [f"text {number}"])
+            await batcher.embed(payer("job"), [f"text {number}"])
             took.append(time.monotonic() - started)
 
     assert min(took) < HOLD.total_seconds()
@@ -86,10 +97,12 @@ async def test_a_document_behind_a_slow_call_waits_for_neighbours_but_not_for_th
     await server.switch(slow_share=1, slow_ms=1_000, faults_left=1)
     before = await requests_of(server)
 
-    slow = asyncio.create_task(batcher.embed("slow", ["text"]))
+    slow = asyncio.create_task(batcher.embed(payer("slow"), ["text"]))
     while await requests_of(server) == before:  # noqa: ASYNC110 - the server counts elsewhere
         await asyncio.sleep(0)
-    others = await asyncio.gather(batcher.embed("a", ["one"]), batcher.embed("b", ["two"]))
+    others = await asyncio.gather(
+        batcher.embed(payer("a"), ["one"]), batcher.embed(payer("b"), ["two"])
+    )
 
     assert not slow.done()
     assert [len(share.vectors) for share in others] == [1, 1]
@@ -103,9 +116,9 @@ async def test_a_job_with_thousands_of_texts_does_not_hold_up_one_with_a_single_
     await server.switch(latency_ms=20)
     batcher = Batcher(embedder, concurrent_calls=1)
 
-    large = asyncio.create_task(batcher.embed("large", texts_of("large", 2_000)))
+    large = asyncio.create_task(batcher.embed(payer("large"), texts_of("large", 2_000)))
     await asyncio.sleep(0.05)
-    small = await batcher.embed("small", ["text"])
+    small = await batcher.embed(payer("small"), ["text"])
 
     assert len(small.vectors) == 1
     assert not large.done()
@@ -120,7 +133,7 @@ async def test_no_more_calls_are_under_way_than_allowed_nor_more_inputs_in_one()
             batcher = Batcher(embedder, concurrent_calls=2)
 
             shares = await asyncio.gather(
-                *(batcher.embed(job, texts_of(job, 25)) for job in ("a", "b", "c"))
+                *(batcher.embed(payer(job), texts_of(job, 25)) for job in ("a", "b", "c"))
             )
 
         counters = await server.counters()
@@ -136,9 +149,9 @@ async def test_a_refused_text_fails_its_owner_only(
     await server.switch(input_tokens_max=20)
 
     good, bad, other = await asyncio.gather(
-        batcher.embed("good", texts_of("good", 3)),
-        batcher.embed("bad", ["fine", "fine too", "much too long " * 20]),
-        batcher.embed("other", texts_of("other", 3)),
+        batcher.embed(payer("good"), texts_of("good", 3)),
+        batcher.embed(payer("bad"), ["fine", "fine too", "much too long " * 20]),
+        batcher.embed(payer("other"), texts_of("other", 3)),
         return_exceptions=True,
     )
 
@@ -155,9 +168,9 @@ async def test_a_text_over_which_the_endpoint_breaks_down_fails_its_owner_only(
     await server.switch(poison="venom")
 
     good, bad, other = await asyncio.gather(
-        batcher.embed("good", texts_of("good", 4)),
-        batcher.embed("bad", ["fine", "a drop of venom", "fine too"]),
-        batcher.embed("other", texts_of("other", 3)),
+        batcher.embed(payer("good"), texts_of("good", 4)),
+        batcher.embed(payer("bad"), ["fine", "a drop of venom", "fine too"]),
+        batcher.embed(payer("other"), texts_of("other", 3)),
         return_exceptions=True,
     )
 
@@ -175,7 +188,7 @@ async def test_an_endpoint_that_breaks_down_over_everything_blames_no_text(
     before = (await server.counters())["requests"]
 
     with pytest.raises(EmbedderUnavailable):
-        await batcher.embed("a", texts_of("a", 8))
+        await batcher.embed(payer("a"), texts_of("a", 8))
 
     assert (await server.counters())["requests"] - before == 2  # the batch, and a plain word
 
@@ -183,15 +196,208 @@ async def test_an_endpoint_that_breaks_down_over_everything_blames_no_text(
 async def test_a_failed_call_fails_all_that_it_carried_and_nothing_after(
     server: EmbeddingsServer, batcher: Batcher
 ) -> None:
-    await server.switch(rate_limited_share=1, faults_left=1)
+    await server.switch(broken_share=1, faults_left=1)
 
     failed = await asyncio.gather(
-        batcher.embed("a", ["one"]), batcher.embed("b", ["two"]), return_exceptions=True
+        batcher.embed(payer("a"), ["one"]),
+        batcher.embed(payer("b"), ["two"]),
+        return_exceptions=True,
     )
-    after = await batcher.embed("a", ["one"])
+    after = await batcher.embed(payer("a"), ["one"])
 
-    assert [type(error) for error in failed] == [EmbedderRateLimited] * 2
+    assert [type(error) for error in failed] == [EmbedderAnswerInvalid] * 2
     assert len(after.vectors) == 1
+
+
+async def test_what_is_refused_for_the_pace_is_sent_again_as_asked(
+    server: EmbeddingsServer, batcher: Batcher
+) -> None:
+    await server.switch(rate_limited_share=1, retry_after_seconds=0.3, faults_left=1)
+    before, began = await server.counters(), time.monotonic()
+
+    shares = await asyncio.gather(
+        batcher.embed(payer("a"), ["one"]), batcher.embed(payer("b"), ["two"])
+    )
+
+    assert [len(share.vectors) for share in shares] == [1, 1]
+    assert time.monotonic() - began >= 0.3
+    after = await server.counters()
+    assert after["inputs"] - before["inputs"] == 2
+
+
+async def test_an_endpoint_that_goes_on_refusing_is_left_to_the_jobs(
+    server: EmbeddingsServer, embedder: Embedder
+) -> None:
+    await server.switch(rate_limited_share=1, retry_after_seconds=30)
+    batcher = Batcher(embedder, patience=timedelta(seconds=5))
+
+    with pytest.raises(EmbedderRateLimited) as failed:
+        await batcher.embed(payer("a"), ["one"])
+
+    assert failed.value.retry_after == timedelta(seconds=30)
+
+
+async def test_an_unpaid_bill_ends_all_that_waits_at_once(
+    server: EmbeddingsServer, embedder: Embedder
+) -> None:
+    await server.switch(quota_exhausted=True, latency_ms=50)
+    before = (await server.counters())["requests"]
+    batcher = Batcher(embedder, concurrent_calls=1)
+
+    failed = await asyncio.gather(
+        *(batcher.embed(payer(job), texts_of(job, 300)) for job in ("a", "b", "c")),
+        return_exceptions=True,
+    )
+
+    assert [type(error) for error in failed] == [EmbedderQuotaExhausted] * 3
+    assert (await server.counters())["requests"] - before == 1
+
+
+async def test_a_crowd_on_its_way_is_waited_for_and_who_goes_first_waits_for_nobody(
+    server: EmbeddingsServer, batcher: Batcher
+) -> None:
+    before = await requests_of(server)
+    names = [f"job {number}" for number in range(40)]
+
+    async def come(name: str, after: float) -> None:
+        with batcher.expecting(name):
+            await asyncio.sleep(after)
+            await batcher.embed(payer(name), [f"text of {name}"])
+
+    crowd = [asyncio.create_task(come(name, 0.01 * n)) for n, name in enumerate(names)]
+    await asyncio.sleep(0.03)
+    began = time.monotonic()
+    await batcher.embed(payer("first", is_first=True), ["in a hurry"])
+    took = time.monotonic() - began
+    await asyncio.gather(*crowd)
+
+    assert took < 0.5
+    assert await requests_of(server) - before <= 5
+
+
+async def test_small_files_that_arrive_together_fill_their_calls(
+    server: EmbeddingsServer, batcher: Batcher
+) -> None:
+    """With twice as many under way as a call holds: while one is answered the next fills up."""
+    before = await requests_of(server)
+    under_way = asyncio.Semaphore(200)
+
+    async def index(name: str, parsing: float) -> None:
+        async with under_way:
+            with batcher.expecting(name):
+                await asyncio.sleep(parsing)
+                await batcher.embed(payer(name), [f"text of {name}"])
+
+    await asyncio.gather(*(index(f"file {n}", 0.001 * (n % 200)) for n in range(400)))
+
+    assert await requests_of(server) - before <= 6
+
+
+async def test_who_never_comes_is_not_waited_for_long(
+    server: EmbeddingsServer, batcher: Batcher
+) -> None:
+    began = time.monotonic()
+    with ExitStack() as stack:
+        for number in range(20):
+            stack.enter_context(batcher.expecting(number))
+        await batcher.embed(payer("a"), ["text"])
+
+    assert 0.7 <= time.monotonic() - began <= 3
+
+
+async def test_equal_texts_of_a_tenant_are_embedded_once_and_paid_by_who_came_first(
+    server: EmbeddingsServer, batcher: Batcher
+) -> None:
+    await server.switch(latency_ms=100)
+    before = await server.counters()
+    first, second, later = payer("a"), payer("b"), payer("c")
+
+    shares = await asyncio.gather(
+        batcher.embed(first, ["alike", "own"]), batcher.embed(second, ["alike", "alike"])
+    )
+    just_answered = await batcher.embed(later, ["own"])
+
+    after = await server.counters()
+    assert after["inputs"] - before["inputs"] == 2
+    assert [share.reused for share in (*shares, just_answered)] == [[], [0, 1], [0]]
+    assert shares[0].vectors[0] == shares[1].vectors[0] == shares[1].vectors[1]
+    assert just_answered.vectors[0] == pytest.approx(shares[0].vectors[1])
+    assert first.tokens == after["tokens"] - before["tokens"]
+    assert second.tokens == later.tokens == 0
+
+
+async def test_equal_texts_of_two_tenants_are_embedded_for_each(
+    server: EmbeddingsServer, batcher: Batcher
+) -> None:
+    before = (await server.counters())["inputs"]
+
+    shares = await asyncio.gather(
+        batcher.embed(payer("a"), ["alike"]), batcher.embed(payer("b", OTHER_TENANT), ["alike"])
+    )
+
+    assert (await server.counters())["inputs"] - before == 2
+    assert [share.reused for share in shares] == [[], []]
+
+
+async def test_who_waits_for_the_text_of_a_job_that_is_cancelled_gets_it(
+    server: EmbeddingsServer, embedder: Embedder
+) -> None:
+    await server.switch(latency_ms=50)
+    batcher = Batcher(embedder, concurrent_calls=1)
+    busy = asyncio.create_task(batcher.embed(payer("busy"), ["text"]))
+    await asyncio.sleep(0.02)
+    gone, stays = payer("gone"), payer("stays")
+
+    first = asyncio.create_task(batcher.embed(gone, ["alike"]))
+    await asyncio.sleep(0.01)
+    second = asyncio.create_task(batcher.embed(stays, ["alike"]))
+    await asyncio.sleep(0.01)
+    first.cancel()
+    share = await second
+
+    assert len(share.vectors) == 1
+    assert share.reused == []
+    assert gone.tokens == 0
+    assert stays.tokens > 0
+    await busy
+
+
+async def test_what_was_answered_is_written_down_also_for_who_is_gone(
+    server: EmbeddingsServer, embedder: Embedder
+) -> None:
+    await server.switch(latency_ms=100)
+    written: list[Payer] = []
+
+    async def record(payers: Sequence[Payer]) -> None:
+        written.extend(payers)
+
+    batcher = Batcher(embedder, record=record)
+    gone = payer("gone")
+    job = asyncio.create_task(batcher.embed(gone, ["paid for"]))
+    await asyncio.sleep(0.05)
+    job.cancel()
+    await batcher.embed(payer("other"), ["other"])
+
+    assert gone.tokens == 2
+    assert gone in written
+
+
+async def test_vectors_that_came_before_a_failure_are_not_paid_for_again(
+    server: EmbeddingsServer, model: EmbeddingModel
+) -> None:
+    texts = [*texts_of("a", 29), "a drop of venom"]
+    async with Embedder(replace(model, batch_inputs=10)) as embedder:
+        batcher = Batcher(embedder, concurrent_calls=1)
+        await server.switch(poison="venom")
+        with pytest.raises(EmbeddingInputFailed):
+            await batcher.embed(payer("a"), texts)
+        await server.switch()
+        before = (await server.counters())["inputs"]
+
+        again = await batcher.embed(payer("a"), texts)
+
+    assert again.reused == list(range(29))
+    assert (await server.counters())["inputs"] - before == 1
 
 
 async def test_a_cancelled_job_loses_its_share_and_its_neighbour_keeps_its_own(
@@ -199,8 +405,8 @@ async def test_a_cancelled_job_loses_its_share_and_its_neighbour_keeps_its_own(
 ) -> None:
     await server.switch(latency_ms=100)
 
-    cancelled = asyncio.create_task(batcher.embed("cancelled", texts_of("cancelled", 3)))
-    neighbour = asyncio.create_task(batcher.embed("neighbour", texts_of("neighbour", 3)))
+    cancelled = asyncio.create_task(batcher.embed(payer("cancelled"), texts_of("cancelled", 3)))
+    neighbour = asyncio.create_task(batcher.embed(payer("neighbour"), texts_of("neighbour", 3)))
     await asyncio.sleep(0.05)
     cancelled.cancel()
     share = await neighbour
@@ -216,17 +422,19 @@ async def test_texts_of_a_cancelled_job_that_have_not_left_are_not_sent(
     before = await server.counters()
     batcher = Batcher(embedder, concurrent_calls=1)
 
-    job = asyncio.create_task(batcher.embed("job", texts_of("job", 1_000)))
+    job = asyncio.create_task(batcher.embed(payer("job"), texts_of("job", 1_000)))
     await asyncio.sleep(0.06)
     job.cancel()
-    await batcher.embed("after", ["text"])
+    await batcher.embed(payer("after"), ["text"])
 
     assert (await server.counters())["inputs"] - before["inputs"] <= 301
 
 
 async def test_closing_cancels_those_who_wait(server: EmbeddingsServer, batcher: Batcher) -> None:
     await server.switch(latency_ms=30_000)
-    waiting = [asyncio.create_task(batcher.embed(job, texts_of(job, 300))) for job in ("a", "b")]
+    waiting = [
+        asyncio.create_task(batcher.embed(payer(job), texts_of(job, 300))) for job in ("a", "b")
+    ]
     await asyncio.sleep(0.05)
 
     await batcher.aclose()

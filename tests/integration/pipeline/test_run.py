@@ -34,7 +34,7 @@ from db.repositories.documents import Built, DocumentRepository
 from db.repositories.jobs import JobRepository
 from integration.pipeline.conftest import Outage
 from pipeline.attempt import Attempt
-from pipeline.embed.errors import EmbedderRateLimited
+from pipeline.embed.errors import EmbedderQuotaExhausted, EmbedderRateLimited
 from pipeline.errors import (
     Dependency,
     DependencyError,
@@ -761,6 +761,20 @@ async def test_a_job_that_lapsed_before_runs_alone(
     await soon(waiting)
 
 
+async def test_an_unpaid_bill_stops_the_work_under_its_own_name_and_uses_up_no_try(
+    sessions: Sessions, job_id: UUID, make_runner: MakeRunner
+) -> None:
+    unpaid = EmbedderQuotaExhausted("The embedding endpoint says that the quota is used up.")
+
+    await make_runner(failing(unpaid)).run(job_id)
+
+    job = await job_of(sessions, job_id)
+    [breaker] = await breakers(sessions)
+    assert (job.status, job.waiting_for) == (Status.QUEUED, WaitingFor.DEPENDENCY)
+    assert (job.error_code, job.tries) == ("embedder_quota_exhausted", 0)
+    assert (breaker.dependency, breaker.error_code) == ("embedder", "embedder_quota_exhausted")
+
+
 async def test_the_history_says_what_an_attempt_did_and_its_tokens_are_paid_for(
     sessions: Sessions, home: Home, job_id: UUID, make_runner: MakeRunner
 ) -> None:
@@ -768,8 +782,7 @@ async def test_the_history_says_what_an_attempt_did_and_its_tokens_are_paid_for(
         with attempt.stage("parse"):
             pass
         with attempt.stage("embed"):
-            attempt.tally.tokens, attempt.tally.model = 120, "model-a"
-            attempt.tally.cost = Decimal("0.0000024")
+            attempt.tally.bill.charge("model-a", Decimal("0.02"), 120, counted=False)
             attempt.tally.chunks_embedded, attempt.tally.chunks_reused = 4, 2
             raise ParserCrashed("It crashed.")
 

@@ -34,7 +34,7 @@ def test_what_decides_a_vector_makes_another_space(other: EmbeddingModel) -> Non
         replace(MODEL, api_key=SecretStr("another-key")),
         replace(MODEL, base_url="http://API.openai.com:8080/v1/"),
         replace(MODEL, batch_inputs=7, timeout=timedelta(seconds=1)),
-        replace(MODEL, price_per_million_tokens=Decimal("0.02")),
+        replace(MODEL, price=Decimal("0.02")),
     ],
 )
 def test_how_a_model_is_reached_and_paid_for_leaves_the_space(same: EmbeddingModel) -> None:
@@ -51,7 +51,7 @@ def test_the_key_is_not_in_the_representation() -> None:
 
 
 def test_a_price_is_for_a_million_tokens() -> None:
-    priced = replace(MODEL, price_per_million_tokens=Decimal("0.02"))
+    priced = replace(MODEL, price=Decimal("0.02"))
 
     assert priced.cost_of(1_500_000) == Decimal("0.03")
     assert MODEL.cost_of(1_500_000) is None

@@ -1,0 +1,159 @@
+"""No text is paid for twice: across documents of a tenant, and whatever becomes of an attempt."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from db.models import EmbeddedText, Usage
+from db.repositories.embedded_texts import EmbeddedTextRepository
+from pipeline.embed.batcher import Batcher
+from pipeline.embed.recent import Recent
+from pipeline.store.rows import Row
+from pipeline.store.vectors import VectorStore
+from pipeline.tools import Tools
+from support.catalog import document_of
+from support.indexed import Indexed, put, tools
+
+__all__ = ["put", "tools"]  # fixtures, taken over
+
+PAGES = [f"Page {page}. " + f"What page {page} has to say is said here. " * 20 for page in range(6)]
+TEXT = "\n\n".join(PAGES)
+
+
+def forget_recent(tools: Tools) -> None:
+    """As if the process had been started anew: only what is stored can be found."""
+    batcher: Batcher = tools.batcher
+    batcher._recent = Recent()  # nothing else tells a restart from none
+
+
+async def usage_of(tools: Tools, indexed: Indexed) -> list[Usage]:
+    async with tools.sessions() as session:
+        rows = await session.scalars(
+            select(Usage).where(Usage.dataset_id == indexed.home.dataset_id)
+        )
+        return list(rows)
+
+
+async def places(tools: Tools, document_id: UUID) -> int:
+    async with tools.sessions() as session:
+        count = await session.scalar(
+            select(func.count())
+            .select_from(EmbeddedText)
+            .where(EmbeddedText.document_id == document_id)
+        )
+    return count or 0
+
+
+async def test_a_text_that_the_tenant_has_elsewhere_costs_nothing(put: Any, tools: Tools) -> None:
+    first = await put("a.txt", TEXT)
+    paid = await first.index()
+    forget_recent(tools)
+    second = await put("b.txt", TEXT, tenant_id=first.home.tenant_id)
+
+    free = await second.index()
+
+    rows = await second.rows()
+    assert paid.tokens > 0
+    assert (free.tokens, free.chunks_embedded) == (0, 0)
+    assert free.chunks_reused == paid.chunks_embedded == len(rows)
+    [spent] = await usage_of(tools, second)
+    assert (spent.tokens, spent.texts_reused) == (0, len(rows))
+    assert spent.tokens_saved > 0
+    dense = await tools.vectors.vectors_of_rows(
+        tools.model.space,
+        {row.id: row.content_hash for row in rows},
+        tenant=str(second.home.tenant_id),
+        datasets=[str(second.home.dataset_id)],
+    )
+    assert set(dense) == {row.content_hash for row in rows}
+
+
+async def test_another_tenant_pays_for_the_same_text(put: Any, tools: Tools) -> None:
+    first = await put("a.txt", TEXT)
+    paid = await first.index()
+    second = await put("a.txt", TEXT)
+
+    other = await second.index()
+
+    assert other.tokens == paid.tokens > 0
+    assert other.chunks_reused == 0
+
+
+async def test_a_text_whose_row_has_gone_is_embedded_and_found_from_then_on(
+    put: Any, tools: Tools
+) -> None:
+    first = await put("a.txt", TEXT)
+    paid = await first.index()
+    document = await document_of(tools.sessions, first.home, "a.txt")
+    await tools.vectors.delete_document(
+        tools.model.space, dataset=str(document.dataset_id), document=str(document.id)
+    )
+    tenant = first.home.tenant_id
+    forget_recent(tools)
+
+    again = await (await put("b.txt", TEXT, tenant_id=tenant)).index()
+    forget_recent(tools)
+    found = await (await put("c.txt", TEXT, tenant_id=tenant)).index()
+
+    assert again.tokens == paid.tokens
+    assert found.tokens == 0
+
+
+async def test_files_of_one_text_that_come_together_are_paid_for_once(
+    put: Any, tools: Tools
+) -> None:
+    first = await put("a.txt", TEXT)
+    tenant = first.home.tenant_id
+    others = [await put(f"{n}.txt", TEXT, tenant_id=tenant) for n in range(3)]
+
+    attempts = await asyncio.gather(*(each.index() for each in (first, *others)))
+
+    paid = [attempt for attempt in attempts if attempt.tokens]
+    assert sum(each.chunks_embedded for each in attempts) == len(await first.rows())
+    assert sum(attempt.tokens for attempt in paid) == max(each.tokens for each in paid)
+
+
+async def test_the_places_of_rows_that_are_purged_are_forgotten(put: Any, tools: Tools) -> None:
+    first = await put("a.txt", TEXT)
+    await first.index()
+    document = await document_of(tools.sessions, first.home, "a.txt")
+    known = await places(tools, document.id)
+
+    for below in (document.generation, document.generation + 1):
+        async with tools.sessions.begin() as session:
+            assert await EmbeddedTextRepository(session).forget(document.id, below=below)
+        if below == document.generation:
+            assert await places(tools, document.id) == known > 0
+
+    assert await places(tools, document.id) == 0
+
+
+class StuckVectors(VectorStore):
+    """Reads, and never comes back from a write."""
+
+    def __init__(self, real: VectorStore) -> None:
+        self.__dict__.update(vars(real))
+        self.writing = asyncio.Event()
+
+    async def write(self, space: str, rows: Sequence[Row]) -> None:
+        self.writing.set()
+        await asyncio.Event().wait()
+
+
+async def test_what_is_paid_is_written_down_before_the_attempt_ends(put: Any, tools: Tools) -> None:
+    stuck = StuckVectors(tools.vectors)
+    indexed = replace(await put("a.txt", TEXT), tools=replace(tools, vectors=stuck))
+    job_id = await indexed.tell()
+
+    attempt = asyncio.create_task(indexed.run(job_id))
+    await stuck.writing.wait()
+    while not (spent := await usage_of(tools, indexed)):  # noqa: ASYNC110 - a row
+        await asyncio.sleep(0.02)
+    attempt.cancel()
+
+    assert sum(each.tokens for each in spent) > 0
+    assert {each.job_id for each in spent} == {job_id}
