@@ -67,10 +67,14 @@ class StoredRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ScoredRow:
-    """A hit. The score rises with relevance; only scores of one search compare."""
+class FoundRow:
+    """A row that a search found, as far as ranking needs it. The score rises with relevance; only
+    scores of one search compare."""
 
-    row: StoredRow
+    id: str
+    document: str
+    generation: int
+    ordinal: int
     score: float
 
 
