@@ -75,7 +75,8 @@ def _metadata_conditions(given: object) -> list[DocumentCondition]:
 def _key(key: object) -> str:
     if not isinstance(key, str) or METADATA_KEY.fullmatch(key) is None:
         raise FilterError(
-            f"metadata.{key}", "a key has up to 64 letters, digits, `_`, `-` and `.`, no digit first"
+            f"metadata.{key}",
+            "a key has up to 64 letters, digits, `_`, `-` and `.`, no digit first",
         )
     return key
 

@@ -35,7 +35,9 @@ def comparisons(
     operators = given if isinstance(given, Mapping) else {Operator.EQUALS.value: given}
     if not operators:
         raise FilterError(name, "needs an operator")
-    return [(_operator(name, key, allowed), _values(name, key, operators[key])) for key in operators]
+    return [
+        (_operator(name, key, allowed), _values(name, key, operators[key])) for key in operators
+    ]
 
 
 def _operator(name: str, key: object, allowed: frozenset[Operator]) -> Operator:
@@ -96,8 +98,10 @@ def moment(name: str, value: object, *, at_end: bool) -> datetime:
             clock = datetime.max.time() if at_end else datetime.min.time()
             return datetime.combine(day, clock, UTC)
         read = datetime.fromisoformat(given)
-    except ValueError as error:
+        # The first and the last hours of the calendar may be none in UTC.
+        in_utc = None if read.tzinfo is None else read.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise FilterError(name, "takes a day or a time as ISO 8601 has it") from error
-    if read.tzinfo is None:
+    if in_utc is None:
         raise FilterError(name, "needs an offset, such as Z, behind the time")
-    return read
+    return in_utc

@@ -105,9 +105,7 @@ def one_of(column: str, values: Sequence[str]) -> str:
     return f"{column} in [{', '.join(quote(value) for value in values)}]"
 
 
-def _condition(
-    name: str, field: Field, operator: Operator, values: Sequence[object]
-) -> Condition:
+def _condition(name: str, field: Field, operator: Operator, values: Sequence[object]) -> Condition:
     if field.is_number:
         return Condition(field, operator, tuple(number(name, value) for value in values))
     read = identifier if field.is_id else text

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
 
 from api.cursors import encode_cursor
@@ -139,6 +139,7 @@ class DocumentView:
     media_type: str | None
     size: int | None
     etag: str | None
+    metadata: dict[str, Any]
     warnings: list[str]
     error_code: str | None
     error: str | None
@@ -167,6 +168,7 @@ class DocumentView:
             media_type=document.media_type,
             size=document.size,
             etag=document.etag,
+            metadata=document.client_metadata,
             warnings=document.warnings,
             error_code=None if job is None else job.error_code,
             error=None if job is None else job.error,

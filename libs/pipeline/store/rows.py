@@ -65,6 +65,11 @@ class StoredRow:
     position: Position
     metadata: Mapping[str, str | int | float | bool]
 
+    @property
+    def with_context(self) -> str:
+        """The text as it was embedded and analysed."""
+        return f"{self.metadata.get('context', '')}{self.text}"
+
 
 @dataclass(frozen=True, slots=True)
 class FoundRow:

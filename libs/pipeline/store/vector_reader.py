@@ -284,7 +284,6 @@ class VectorReader:
             for hit in answers[0]
         ]
 
-
     async def _found(self, name: str, action: Callable[[AsyncMilvusClient], Awaitable[Any]]) -> Any:
         """What a search answers. No document is at fault for one that the server refuses."""
         try:
