@@ -37,9 +37,7 @@ def upgrade() -> None:
         op.execute("set lock_timeout = 0")
         op.execute("set statement_timeout = 0")
         # A build that was interrupted leaves an index that nothing uses.
-        op.execute("delete from usage where dataset_id is null")
-    op.alter_column("usage", "dataset_id", nullable=False)
-    op.drop_index(INDEX, postgresql_concurrently=True, if_exists=True)
+        op.drop_index(INDEX, postgresql_concurrently=True, if_exists=True)
         op.create_index(
             INDEX,
             "documents",
@@ -53,6 +51,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("delete from usage where dataset_id is null")
+    op.alter_column("usage", "dataset_id", nullable=False)
     op.drop_index(INDEX, table_name="documents")
     op.drop_column("documents", "metadata")
     op.drop_column("datasets", "languages")
