@@ -11,7 +11,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from api.errors import FieldError, InvalidRequest
 from api.file_names import KEY_BYTES_MAX, FileName
 from api.limits import PUT_BYTES_MAX
-from db.repositories.searching import Scalar
 from pipeline.chunk import ChunkSettings
 from pipeline.chunk.registry import STRATEGIES
 from pipeline.chunk.settings import sizes_of
@@ -98,7 +97,7 @@ Strategy = Annotated[
 ]
 Metadata = Annotated[
     dict[str, str | int | float | bool],
-    AfterValidator(_metadata),
+    AfterValidator(checked_metadata),
     Field(
         description="Up to 16 keys of yours with text, numbers, true or false, to filter by. They "
         "hold from this request on; what is left out stays as it is.",
@@ -117,11 +116,7 @@ def with_example(**body: Any) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [body]})
 
 
-def _metadata(given: dict[str, object]) -> dict[str, Scalar]:
-    return checked_metadata(given)
-
-
-class Body(BaseModel):
+def _metadata(given: dict[str, object]class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
@@ -349,8 +344,8 @@ class Search(Body):
         None,
         description=(
             "Of passages: file_name, document_id, sheet, heading, page, line. Of their documents: "
-            "media_type, uploaded_at (gte, lte), metadata (an object of its keys). Each has a value "
-            "or operators: eq, in, prefix, gte, lte. All must hold."
+            "media_type, uploaded_at (gte, lte), metadata (an object of its keys). Each has a "
+            "value or operators: eq, in, prefix, gte, lte. All must hold."
         ),
         examples=[
             {

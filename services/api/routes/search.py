@@ -27,6 +27,7 @@ from pipeline.embed.errors import EmbeddingInputRejected
     responses=documented(DatasetNotFound, EmbeddingInputRejected, takes_body=True),
 )
 async def search(
+    *,
     dataset_id: DatasetId,
     data: JSONBody[Search],
     caller: NamedDependency[Caller],
@@ -49,6 +50,7 @@ async def search(
     responses=documented(DatasetNotFound, EmbeddingInputRejected, takes_body=True),
 )
 async def search_several(
+    *,
     data: JSONBody[SearchSeveral],
     caller: NamedDependency[Caller],
     resources: NamedDependency[Resources],
