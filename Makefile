@@ -5,7 +5,7 @@
 # Relative on purpose: the clone's path may hold blanks.
 BOOTSTRAP := sh deploy/local/stack/bootstrap.sh
 PY := .venv/bin/python
-EXTRAS := api poller worker local
+EXTRAS := api poller worker local multilingual
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
