@@ -122,17 +122,15 @@ class Searcher:
         *,
         languages: Sequence[str],
         reranker: Reranker | None = None,
+        named_documents_max: int = NAMED_DOCUMENTS_MAX,
     ) -> None:
         self._sessions = sessions
         self._vectors = vectors
         self._embedder = embedder
         self._languages = languages
         self._reranker = reranker
+        self._named_documents_max = named_documents_max
         self._passages = Passages(sessions, vectors)
-
-    @property
-    def reranks(self) -> bool:
-        return self._reranker is not None
 
     async def search(self, question: Question) -> Answer:
         """Up to `limit` hits of live rows from `offset` on.
@@ -208,11 +206,11 @@ class Searcher:
             left = await SearchRepository(session, question.tenant_id).matching(
                 datasets=[dataset_id for space in spaces for dataset_id in space.dataset_ids],
                 where=where.documents,
-                limit=NAMED_DOCUMENTS_MAX + 1,
+                limit=self._named_documents_max + 1,
             )
         if not left:
             return None
-        if len(left) > NAMED_DOCUMENTS_MAX:
+        if len(left) > self._named_documents_max:
             return question
         named = Condition(FIELDS["document_id"], Operator.IN, tuple(str(each) for each in left))
         return replace(question, where=replace(where, conditions=(*where.conditions, named)))

@@ -1,4 +1,4 @@
-"""The ASGI application: POST /v1/embeddings, POST /v1/rerank, GET /v1/models, GET /healthz, /_switches."""
+"""The ASGI application: embeddings, reranking, the list of models, health, /_switches."""
 
 import asyncio
 import hmac
