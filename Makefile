@@ -53,7 +53,7 @@ migrate: install-local ## Bring the running stack's database to the newest schem
 bench: install-local ## Run a benchmark against the running stack (NAME=...; without it, list them)
 	@if [ -z '$(NAME)' ]; then grep -hE '^ +make bench' bench/*.py; else . .local/env && $(PY) bench/$(NAME).py $(ARGS); fi
 
-bench-alone: install-local ## Run a benchmark that starts servers of its own (NAME=fairness, backlog, outage)
+bench-alone: install-local ## Run a benchmark that starts servers of its own (NAME=fairness, backlog, outage, retrieval, search_latency)
 	@$(PY) -m bench.$(NAME) $(ARGS)
 
 chaos: install-local ## Run everything under faults and compare with a quiet run (SEED=7 FAULTS=100 FILES=500)

@@ -16,6 +16,7 @@ class Collection:
     """`relevant` holds the graded relevance of passages by question; only those above zero."""
 
     name: str
+    titles: dict[str, str]
     passages: dict[str, str]
     queries: dict[str, str]
     relevant: dict[str, dict[str, int]]
@@ -23,10 +24,8 @@ class Collection:
     @classmethod
     def read(cls, folder: Path, *, every: int = 1) -> Self:
         """`every` keeps each n-th judged question, for the sake of time."""
-        passages = {
-            line["_id"]: f"{line.get('title', '')}\n\n{line['text']}".strip()
-            for line in _lines(folder / "corpus.jsonl")
-        }
+        lines = list(_lines(folder / "corpus.jsonl"))
+        passages = {line["_id"]: line["text"].strip() for line in lines}
         relevant: dict[str, dict[str, int]] = {}
         for judgement in (folder / "qrels.tsv").read_text("utf-8").splitlines()[1:]:
             query, passage, score = judgement.split("\t")
@@ -40,6 +39,7 @@ class Collection:
         kept = list(queries)[::every]
         return cls(
             name=folder.name,
+            titles={line["_id"]: " ".join(line.get("title", "").split()) for line in lines},
             passages=passages,
             queries={query: queries[query] for query in kept},
             relevant={query: relevant[query] for query in kept},

@@ -1,5 +1,6 @@
 """What a search can be asked for besides a query."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -232,8 +233,6 @@ async def test_weights_decide_between_words_and_meaning(api: Api) -> None:
 
 async def stored(api: Api, job: dict[str, Any], rows: list[Row]) -> None:
     """These rows as the live version of the job's document."""
-    from dataclasses import replace
-
     resources = resources_of(api)
     async with api.sessions() as session:
         dataset = await session.get_one(Dataset, UUID(job["dataset_id"]))
