@@ -13,12 +13,12 @@ import time
 from pathlib import Path
 
 import openai
-
 from bench.retrieval.collection import Collection
 from bench.retrieval.measures import Rankings, quality
 from bench.retrieval.memory import by_meaning, by_ranks, by_words
 from bench.retrieval.product import ingest, rankings
 from bench.rig import Rig
+
 from stack.environment import DEFAULT_MODEL, MODELS
 
 MODES = ("keyword", "dense", "hybrid")

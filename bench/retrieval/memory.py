@@ -11,9 +11,9 @@ import bm25s
 import numpy as np
 import openai
 import Stemmer
-
 from bench.retrieval.collection import Collection
 from bench.retrieval.product import DEPTH
+
 from pipeline.analysis import LATIN_STEMMERS, analyse
 from pipeline.languages import language_of
 

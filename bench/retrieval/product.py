@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 
 import httpx
-
 from bench.retrieval.collection import Collection
 from bench.rig import create_dataset, upload
 
