@@ -18,6 +18,7 @@ from collections.abc import Collection, Iterator
 import regex
 import Stemmer
 
+from pipeline.languages import common_words, language_of
 from pipeline.store.rows import TOKENS_BYTES_MAX
 
 ANALYSIS_VERSION = 2
@@ -94,10 +95,28 @@ def analyse(
 def analyse_query(text: str, languages: Collection[str]) -> str:
     """The tokens of a query to chunks in these languages, each once.
 
-    A word is there in every form that one of the languages gives it.
+    A word is there in every form that one of the languages gives it. Of a sentence the words that
+    every sentence has are left out: chunks hold them all, by chance more or fewer (Cranfield, nDCG
+    @10 by words alone: .343 with them, .352 without).
     """
     wanted = sorted({*languages, DEFAULT_LANGUAGE})
-    return _joined(iter(dict.fromkeys(_tokens(text, wanted))), TOKENS_BYTES_MAX)
+    tokens = dict.fromkeys(_tokens(_without_common_words(text), wanted))
+    return _joined(iter(tokens), TOKENS_BYTES_MAX)
+
+
+def _without_common_words(query: str) -> str:
+    """The words that say what is asked; all of them where nothing would be left.
+
+    One in capitals is no common word where others are not: WHO, IT, US.
+    """
+    common = common_words(language_of(query))
+    shouts = not any(character.islower() for character in query)
+    kept = [
+        word
+        for word in (run.group() for run in RUNS.finditer(query))
+        if _fold(word) not in common or (word.isupper() and len(word) > 1 and not shouts)
+    ]
+    return " ".join(kept) if common and kept else query
 
 
 def matches(text: str, tokens: Collection[str], *, language: str) -> list[tuple[int, int]]:

@@ -133,6 +133,11 @@ def _words(lists: dict[str, str]) -> dict[str, tuple[str, ...]]:
     return {word: tuple(found) for word, found in languages.items()}
 
 
+COMMON = {
+    language: frozenset(words.split())
+    for lists in (COMMON_WORDS, CYRILLIC_WORDS, ARABIC_WORDS, DEVANAGARI_WORDS)
+    for language, words in lists.items()
+}
 # Script: the words that tell its languages apart, and what it is where they do not.
 BY_WORDS: dict[str, tuple[dict[str, tuple[str, ...]], str | None]] = {
     "latin": (_words(COMMON_WORDS), None),
@@ -140,6 +145,11 @@ BY_WORDS: dict[str, tuple[dict[str, tuple[str, ...]], str | None]] = {
     "arabic": (_words(ARABIC_WORDS), "ar"),
     "devanagari": (_words(DEVANAGARI_WORDS), "hi"),
 }
+
+
+def common_words(language: str | None) -> frozenset[str]:
+    """The words that a sentence of this language has whatever it says; none if it is not known."""
+    return COMMON.get(language or "", frozenset())
 
 
 def language_of(text: str) -> str | None:

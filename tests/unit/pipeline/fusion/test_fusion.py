@@ -28,13 +28,13 @@ def test_a_repeated_item_counts_once_at_its_best() -> None:
     assert fuse_ranks([RankedList(["a", "a", "b"])]) == fuse_ranks([RankedList(["a", "b"])])
 
 
-def test_a_row_that_leads_both_lists_has_one_and_scores_are_weighed() -> None:
+def test_a_score_is_the_weighed_sum_of_the_two() -> None:
     dense = [("a", 0.9), ("b", 0.7), ("c", 0.5)]
     keyword = [("a", 12.0), ("c", 6.0)]
 
     fused = dict(fuse_scores(dense, keyword, dense_share=0.6))
 
-    assert fused == pytest.approx({"a": 1.0, "b": 0.6 * 0.5, "c": 0.4 * 0.5})
+    assert fused == pytest.approx({"a": 0.6 * 0.8 + 0.4, "b": 0.6 * 0.4, "c": 0.4 * 0.5})
 
 
 def test_one_list_alone_keeps_its_order() -> None:
