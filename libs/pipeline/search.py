@@ -145,15 +145,18 @@ class Searcher:
             datasets = await SearchRepository(session, question.tenant_id).datasets(
                 question.dataset_ids, limit=DATASETS_MAX
             )
-        caveats: dict[Caveat, str] = {}
-        spaces = await self._spaces(question, datasets, caveats)
-        narrowed = await self._narrowed(question, spaces)
+        narrowed = await self._narrowed(question, [dataset.id for dataset in datasets])
         if narrowed is None:
             return Answer([])
+        caveats: dict[Caveat, str] = {}
+        spaces = await self._spaces(question, datasets, caveats)
         ranked = await self._ranked(narrowed, spaces, caveats)
         ranked = await self._reranked(narrowed, ranked, caveats)
         if question.one_per_document:
-            ranked = list({each.row.document: each for each in reversed(ranked)}.values())[::-1]
+            best: dict[str, Candidate] = {}
+            for each in ranked:
+                best.setdefault(each.row.document, each)
+            ranked = list(best.values())
         page = ranked[question.offset : question.offset + question.limit]
         return Answer(
             hits=await self._passages.show(
@@ -183,7 +186,8 @@ class Searcher:
             except (EmbedderError, EmbeddingInputRejected, ForeignSpace) as error:
                 if question.mode is Mode.DENSE:
                     raise
-                caveats[Caveat.KEYWORDS_ONLY] = f"Found by keywords alone: {error.message}"
+                where = "Found" if vector is None else "In some of the datasets found"
+                caveats[Caveat.KEYWORDS_ONLY] = f"{where} by keywords alone: {error.message}"
                 log.warning("search.degraded", error_code=error.code)
         return [
             _Space(
@@ -194,17 +198,17 @@ class Searcher:
             for name in names
         ]
 
-    async def _narrowed(self, question: Question, spaces: list[_Space]) -> Question | None:
+    async def _narrowed(self, question: Question, dataset_ids: list[UUID]) -> Question | None:
         """The question with the documents that its filter leaves, if they are few; None if there
         are none, or nothing to look in."""
-        if not spaces:
+        if not dataset_ids:
             return None
         where = question.where
         if not where.documents:
             return question
         async with self._sessions() as session:
             left = await SearchRepository(session, question.tenant_id).matching(
-                datasets=[dataset_id for space in spaces for dataset_id in space.dataset_ids],
+                datasets=dataset_ids,
                 where=where.documents,
                 limit=self._named_documents_max + 1,
             )
@@ -294,7 +298,7 @@ class Searcher:
         return fetch
 
     def _by_words(self, question: Question, space: _Space) -> Fetch | None:
-        if question.mode is Mode.DENSE or question.dense_share == 1:
+        if question.mode is Mode.DENSE or (question.dense_share == 1 and space.vector is not None):
             return None
         tokens = _words(question, space)
 
