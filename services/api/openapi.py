@@ -28,7 +28,16 @@ from litestar.openapi.spec import (
 from litestar.types import Method
 from pydantic import BaseModel
 
-from api import bulk_requests, health, problems, requests, search_views, statuses, views
+from api import (
+    bulk_requests,
+    health,
+    problems,
+    requests,
+    search_requests,
+    search_views,
+    statuses,
+    views,
+)
 from api.errors import IdempotencyKeyReused
 from api.idempotency import KEY_CHARS_MAX, KEY_HEADER, REPLAYED_HEADER
 from api.problems import KINDS
@@ -66,6 +75,7 @@ DECLARING = (
     bulk_requests,
     views,
     statuses,
+    search_requests,
     search_views,
     work_list,
     tenant,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pipeline.document import Box
 from pipeline.passages import Passage
-from pipeline.search import Caveat
+from pipeline.questions import Caveat
 from pipeline.store.rows import StoredRow
 
 

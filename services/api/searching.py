@@ -8,14 +8,14 @@ from api.auth import Caller
 from api.errors import FieldError, InvalidRequest
 from api.limits import Limits
 from api.metrics import Metrics
-from api.requests import Search
 from api.resources import Resources
+from api.search_requests import Search
 from api.search_views import CaveatView, HitView, SearchView
 from db.repositories.usage import UsageRepository
 from pipeline.filters import Filter, FilterError
 from pipeline.filters import parse as parse_filter
 from pipeline.passages import Passage
-from pipeline.search import Answer, Caveat, Mode, Question
+from pipeline.questions import Answer, Caveat, Mode, Question
 
 
 async def answer_search(

@@ -10,9 +10,9 @@ from api.idempotency import NOT_ORDERING
 from api.limits import Limits
 from api.metrics import Metrics
 from api.problems import documented
-from api.requests import Search, SearchSeveral
 from api.resources import Resources
 from api.routes.parameters import DatasetId
+from api.search_requests import Search, SearchSeveral
 from api.search_views import SearchView
 from api.searching import answer_search
 from db.errors import DatasetNotFound

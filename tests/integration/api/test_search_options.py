@@ -11,7 +11,8 @@ from db.models import Dataset
 from db.repositories.documents import DocumentRepository
 from pipeline.analysis import analyse
 from pipeline.filters import parse
-from pipeline.search import Mode, Question, Searcher
+from pipeline.questions import Mode, Question
+from pipeline.search import Searcher
 from pipeline.store.rows import Row
 from support.api import Api, running
 from support.attempts import complete
