@@ -360,7 +360,8 @@ async def test_a_reranker_puts_the_first_hits_in_its_own_order(
     }
     async with running(api_environment, **reranker) as api:
         dataset_id = await api.dataset()
-        texts = ["whales whales", "whales", "of the whales in the sea", "some whales are far away"]
+        last = "some whales are far away from here and from there and everywhere"
+        texts = ["whales whales", "whales", "of the whales in the sea", last]
         await indexed(api, dataset_id, "a", *texts)
         asked = {"mode": "keyword", "limit": 4}
 
