@@ -11,6 +11,7 @@ from typing import Any
 
 from pymilvus import AsyncMilvusClient
 
+from pipeline.errors import DependencyError
 from pipeline.filters import Filter, compile_filter, one_of, quote
 from pipeline.store.collection import STORED_FIELDS, collection_name, from_record
 from pipeline.store.milvus import READ_TIMEOUT, MilvusConnection
@@ -257,6 +258,7 @@ class VectorReader:
         name = self._name(space)
         answers = await self._found(
             name,
+            query,
             lambda client: client.search(
                 name,
                 data=[query],
@@ -284,15 +286,35 @@ class VectorReader:
             for hit in answers[0]
         ]
 
-    async def _found(self, name: str, action: Callable[[AsyncMilvusClient], Awaitable[Any]]) -> Any:
+    async def _found(
+        self,
+        name: str,
+        query: str | list[float],
+        action: Callable[[AsyncMilvusClient], Awaitable[Any]],
+    ) -> Any:
         """What a search answers. No document is at fault for one that the server refuses."""
         try:
             return await self._connection.call("search", name, action)
         except RowRejected as refusal:
+            await self._check_dimensions(name, query)
             raise VectorStoreMisconfigured(
-                "the vector store refuses the search: its collection has other fields or vectors "
-                "of other dimensions, or the server is older than Milvus 2.5 and knows no BM25"
+                "the vector store refuses the search: its collection has other fields, or the "
+                "server is older than Milvus 2.5 and knows no BM25"
             ) from refusal
+        except DependencyError as failure:
+            if not isinstance(failure, VectorStoreMisconfigured):
+                await self._check_dimensions(name, query)  # Milvus Lite calls this unexpected
+            raise
+
+    async def _check_dimensions(self, name: str, query: str | list[float]) -> None:
+        if isinstance(query, str):
+            return
+        dimensions = await self._connection.dimensions(name)
+        if dimensions not in (None, len(query)):
+            raise VectorStoreMisconfigured(
+                f"the collection has vectors of {dimensions} dimensions, and the model in use "
+                f"makes {len(query)}"
+            )
 
 
 def document_clause(dataset: str, document: str) -> str:
