@@ -257,7 +257,9 @@ async def test_a_word_is_found_in_the_forms_of_its_language(api: Api) -> None:
     dataset_id = await api.dataset()
     job = await uploaded(api, dataset_id, "a")
     text = "Die Häuser der Stadt sind alt"
-    await stored(api, job, [a_row(0, text=text, tokens=analyse(text, language="de"))])
+    await stored(
+        api, job, [a_row(0, text=text, tokens=analyse(text, language="de"), dense=[0.1] * 384)]
+    )
     async with api.sessions.begin() as session:
         for _ in range(2):
             await DocumentRepository(session).note_language(dataset_id, "de")
