@@ -13,6 +13,7 @@ import openai
 import Stemmer
 from bench.retrieval.collection import Collection
 from bench.retrieval.product import DEPTH
+from numpy.typing import NDArray
 
 from pipeline.analysis import LATIN_STEMMERS, analyse
 from pipeline.languages import language_of
@@ -73,7 +74,7 @@ def by_ranks(one: Rankings, other: Rankings) -> Rankings:
     return joined
 
 
-def _embedded(client: openai.OpenAI, model: str, texts: list[str]) -> np.ndarray:
+def _embedded(client: openai.OpenAI, model: str, texts: list[str]) -> NDArray[np.float32]:
     vectors: list[list[float]] = []
     for start in range(0, len(texts), BATCH):
         answer = client.embeddings.create(model=model, input=texts[start : start + BATCH])

@@ -14,7 +14,8 @@ from pipeline.candidates import Candidate, Lists, rank, rank_over_spaces
 from pipeline.embed.client import Embedder
 from pipeline.embed.errors import EmbedderError, EmbeddingInputRejected
 from pipeline.embed.tokens import count_tokens
-from pipeline.filters import FIELDS, Condition, Operator
+from pipeline.filter_values import Operator
+from pipeline.filters import FIELDS, Condition
 from pipeline.fusion import FUSED_DEPTH, dense_share
 from pipeline.live_lists import Fetch, live_lists
 from pipeline.passages import Passages
