@@ -7,7 +7,7 @@ model makes about three chunks of 1,000 characters a CPU-second, a tenth of what
 import os
 import threading
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from embeddings_server.inputs import Input
 from embeddings_server.wire import Vector
@@ -24,7 +24,7 @@ class NotInstalled(Exception):
 
 class E5Model:
     name = "multilingual-e5-small"
-    dimensions: Final = 384
+    dimensions = 384
     description = "intfloat/multilingual-e5-small, 4 bits; a long input is averaged over windows"
 
     def __init__(self) -> None:
