@@ -49,9 +49,9 @@ KANA_SHARE_MIN = 0.1  # of Japanese prose about half of the letters are kana
 
 # The commonest words of each language; one that two languages share counts for both.
 COMMON_WORDS = {
-    "en": "a the of and to in is was for that it with as on by at from are this an be which or what "
-    "were not has have had its who how when where did does why can between their they you we many "
-    "been but he she his her into more than there these those would",
+    "en": "a the of and to in is was for that it with as on by at from are this an be which or "
+    "what were not has have had its who how when where did does why can between their they you we "
+    "many been but he she his her into more than there these those would",
     "de": "der die das und ist in den von zu mit sich auf für im dem nicht ein eine als auch es an "
     "werden aus er hat dass sie nach wird bei einer um am sind noch wie einem über einen so zum "
     "war haben nur oder aber vor zur bis mehr durch man sein wurde wer was wann welche welcher "
