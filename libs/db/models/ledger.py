@@ -18,8 +18,7 @@ class Event(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"))
-    # None: one query to several datasets
-    dataset_id: Mapped[UUID | None] = mapped_column(ForeignKey("datasets.id"))
+    dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"))
     document_id: Mapped[UUID | None] = mapped_column(ForeignKey("documents.id"))
     job_id: Mapped[UUID | None] = mapped_column(ForeignKey("jobs.id"))
     kind: Mapped[str]  # noun.verb, as in the logs
@@ -39,7 +38,8 @@ class Usage(Base):
 
     id: Mapped[Key]
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"))
-    dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"))
+    # None: one query to several datasets
+    dataset_id: Mapped[UUID | None] = mapped_column(ForeignKey("datasets.id"))
     document_id: Mapped[UUID | None] = mapped_column(ForeignKey("documents.id"))
     job_id: Mapped[UUID | None] = mapped_column(ForeignKey("jobs.id"))
     model: Mapped[str]

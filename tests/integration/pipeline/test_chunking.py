@@ -215,7 +215,8 @@ async def test_an_attempt_that_resumes_with_other_cuts_replaces_what_differs(
 async def test_words_are_stored_in_the_forms_of_their_language_and_the_dataset_knows_it(
     put: Any, tools: Tools
 ) -> None:
-    dataset = await put("a.txt", "Die Häuser der Stadt sind alt, und sie werden nicht gestrichen.")
+    text = "Die Häuser der Stadt sind alt, und sie werden nicht gestrichen."
+    dataset = await put("a.txt", text, chunk_size=1000)
 
     await dataset.index()
 
