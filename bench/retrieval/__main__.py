@@ -15,7 +15,6 @@ from pathlib import Path
 import openai
 from bench.retrieval.collection import Collection
 from bench.retrieval.measures import Rankings, quality
-from bench.retrieval.memory import by_meaning, by_ranks, by_words
 from bench.retrieval.product import ingest, rankings
 from bench.rig import Rig
 
@@ -51,6 +50,9 @@ def main() -> None:
 
 
 def compare(rig: Rig, collection: Collection) -> None:
+    """Needs bm25s, which comes with `make install-dev` only."""
+    from bench.retrieval.memory import by_meaning, by_ranks, by_words  # noqa: PLC0415
+
     environment = rig.environment
     client = openai.OpenAI(
         base_url=environment["OPENAI_BASE_URL"], api_key=environment["OPENAI_API_KEY"]
