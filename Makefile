@@ -5,7 +5,7 @@
 # Relative on purpose: the clone's path may hold blanks.
 BOOTSTRAP := sh deploy/local/stack/bootstrap.sh
 PY := .venv/bin/python
-EXTRAS := api poller worker local
+EXTRAS := api poller worker local multilingual
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
@@ -53,7 +53,7 @@ migrate: install-local ## Bring the running stack's database to the newest schem
 bench: install-local ## Run a benchmark against the running stack (NAME=...; without it, list them)
 	@if [ -z '$(NAME)' ]; then grep -hE '^ +make bench' bench/*.py; else . .local/env && $(PY) bench/$(NAME).py $(ARGS); fi
 
-bench-alone: install-local ## Run a benchmark that starts servers of its own (NAME=fairness, backlog, outage, parse)
+bench-alone: install-local ## Run a benchmark that starts servers of its own (NAME=fairness, outage, parse, retrieval ...)
 	@$(PY) -m bench.$(NAME) $(ARGS)
 
 chaos: install-local ## Run everything under faults and compare with a quiet run (SEED=7 FAULTS=100 FILES=500)

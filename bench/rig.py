@@ -1,7 +1,7 @@
 """The whole product with servers of its own, for benches that need more than the running stack.
 
-Everything ends with the `with` block. The embeddings are synthetic: what is measured is the
-service, not a model.
+Everything ends with the `with` block. The embeddings are synthetic unless a model is named: what
+is measured is the service.
 """
 
 import os
@@ -26,10 +26,17 @@ QUICK = {"SLUICE_RETRY_DELAYS": "1,2,4", "SLUICE_AUDIT_SECONDS": "3600"}
 
 
 class Rig:
-    def __init__(self, *, workers: int = 1, **settings: str) -> None:
-        """With `dramatiq_queue_prefetch` a worker has so many jobs of a lane under way."""
+    def __init__(self, *, workers: int = 1, model: str | None = None, **settings: str) -> None:
+        """`model` is one of the local stack's (SLUICE_LOCAL_MODEL).
+
+        With `dramatiq_queue_prefetch` a worker has so many jobs of a lane under way.
+        """
         at_once = int(settings.get("dramatiq_queue_prefetch", WORKER_PREFETCH))
-        self.backends = Backends(embeddings="synthetic")
+        self.backends = (
+            Backends(embeddings="synthetic")
+            if model is None
+            else Backends(embeddings="model", model=model)
+        )
         self._logs = Path(tempfile.mkdtemp(prefix="sluice-bench-"))
         [port] = free_ports(1)
         self.url = f"http://127.0.0.1:{port}"
@@ -151,8 +158,8 @@ def upload(client: httpx.Client, dataset: str, files: dict[str, bytes]) -> None:
                 ).raise_for_status()
 
 
-def create_dataset(client: httpx.Client, name: str) -> str:
-    answer = client.post("/datasets", json={"name": name}).raise_for_status()
+def create_dataset(client: httpx.Client, name: str, **body: Any) -> str:
+    answer = client.post("/datasets", json={"name": name, **body}).raise_for_status()
     return str(answer.json()["dataset"]["id"])
 
 

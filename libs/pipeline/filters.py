@@ -4,36 +4,20 @@
 
 Fields are joined by AND, so are the operators of one field; a bare value means `eq`. Nothing of
 the caller reaches the expression but escaped literals. Tenant and dataset are no fields here:
-the store puts them around every expression itself.
+the store puts them around every expression itself. What is asked of documents instead of rows
+(`document_filters.py`) is for Postgres.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from uuid import UUID
 
-CONDITIONS_MAX = 16  # more than every field and operator once over makes sense of
-VALUES_MAX = 100  # literals of one `in`: keeps the expression far below Milvus's limit
-VALUE_CHARS_MAX = 1_024  # the longest name a row holds
-NUMBER_MAX = 2**63 - 1  # INT64
+from db.repositories.searching import DocumentCondition
+from pipeline.document_filters import DOCUMENT_FIELDS, document_conditions
+from pipeline.filter_values import FilterError, Operator, comparisons, identifier, number, text
 
+__all__ = ["Filter", "FilterError", "compile_filter", "one_of", "parse", "quote"]
 
-class FilterError(ValueError):
-    """The filter does not follow the grammar; `field` names the part that does not."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field}: {message}")
-        self.field = field
-
-
-class Operator(StrEnum):
-    EQUALS = "eq"
-    IN = "in"
-    PREFIX = "prefix"
-    FROM = "gte"
-    TO = "lte"
-
+CONDITIONS_MAX = 32  # more than every field and operator once over makes sense of
 
 TEXT_OPERATORS = frozenset({Operator.EQUALS, Operator.IN, Operator.PREFIX})
 NAME_OPERATORS = frozenset({Operator.EQUALS, Operator.IN})
@@ -78,9 +62,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Conditions that must all hold; none means everything."""
+    """Conditions that must all hold, of rows and of documents; none means everything."""
 
     conditions: tuple[Condition, ...] = ()
+    documents: tuple[DocumentCondition, ...] = ()
 
 
 def parse(raw: object) -> Filter:
@@ -90,21 +75,26 @@ def parse(raw: object) -> Filter:
     if not isinstance(raw, Mapping):
         raise FilterError("filter", "must be an object of fields")
     conditions: list[Condition] = []
+    documents: list[DocumentCondition] = []
     for name, value in raw.items():
+        if name in DOCUMENT_FIELDS:
+            documents += document_conditions(name, value)
+            continue
         field = FIELDS.get(name)
         if field is None:
-            raise FilterError(str(name), f"unknown field; known are {', '.join(FIELDS)}")
-        operators = value if isinstance(value, Mapping) else {Operator.EQUALS.value: value}
-        if not operators:
-            raise FilterError(name, "needs an operator")
-        conditions += [_condition(name, field, key, given) for key, given in operators.items()]
-    if len(conditions) > CONDITIONS_MAX:
+            known = ", ".join([*FIELDS, *DOCUMENT_FIELDS])
+            raise FilterError(str(name), f"unknown field; known are {known}")
+        conditions += [
+            _condition(name, field, operator, values)
+            for operator, values in comparisons(name, value, field.operators)
+        ]
+    if len(conditions) + len(documents) > CONDITIONS_MAX:
         raise FilterError("filter", f"has more than {CONDITIONS_MAX} conditions")
-    return Filter(tuple(conditions))
+    return Filter(tuple(conditions), tuple(documents))
 
 
 def compile_filter(wanted: Filter) -> str:
-    """The Milvus expression of a filter; empty for no conditions."""
+    """The Milvus expression of what is asked of rows; empty for no conditions."""
     return " and ".join(f"({_compile(condition)})" for condition in wanted.conditions)
 
 
@@ -118,55 +108,11 @@ def one_of(column: str, values: Sequence[str]) -> str:
     return f"{column} in [{', '.join(quote(value) for value in values)}]"
 
 
-def _condition(name: str, field: Field, key: object, given: object) -> Condition:
-    allowed = ", ".join(sorted(field.operators))
-    if not isinstance(key, str) or key not in field.operators:
-        raise FilterError(name, f"unknown operator {key!r}; allowed are {allowed}")
-    operator = Operator(key)
-    if operator is not Operator.IN:
-        values: Sequence[object] = [given]
-    elif isinstance(given, list | tuple) and 0 < len(given) <= VALUES_MAX:
-        values = given
-    else:
-        raise FilterError(name, f"`in` takes a list of 1 to {VALUES_MAX} values")
+def _condition(name: str, field: Field, operator: Operator, values: Sequence[object]) -> Condition:
     if field.is_number:
-        return Condition(field, operator, tuple(_number(name, value) for value in values))
-    read = _identifier if field.is_id else _text
+        return Condition(field, operator, tuple(number(name, value) for value in values))
+    read = identifier if field.is_id else text
     return Condition(field, operator, tuple(read(name, value) for value in values))
-
-
-def _number(name: str, value: object) -> int:
-    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
-        value = int(value)  # JSON does not tell 2 from 2.0
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise FilterError(name, "takes whole numbers")
-    if value < 1:
-        raise FilterError(name, "counts from 1")
-    if value > NUMBER_MAX:
-        raise FilterError(name, f"must be at most {NUMBER_MAX}")
-    return value
-
-
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise FilterError(name, "takes text that is not empty")
-    if len(value) > VALUE_CHARS_MAX:
-        raise FilterError(name, f"is longer than {VALUE_CHARS_MAX} characters")
-    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-        raise FilterError(name, "holds a character that no stored text has")
-    return value
-
-
-def _identifier(name: str, value: object) -> str:
-    """As the index has it: whoever copies an identifier may have it in capitals."""
-    text = _text(name, value)
-    try:
-        identifier = UUID(text)
-    except ValueError as error:
-        raise FilterError(name, "takes UUIDs") from error
-    if text.lower() != str(identifier):  # the standard library also takes braces and the like
-        raise FilterError(name, "takes UUIDs")
-    return str(identifier)
 
 
 def _compile(condition: Condition) -> str:

@@ -11,15 +11,16 @@ from typing import Any, TypedDict
 
 import structlog
 
-from db.repositories.documents import Built
+from db.repositories.documents import Built, DocumentRepository
 from pipeline.account import Account
-from pipeline.analysis import analyse
+from pipeline.analysis import DEFAULT_LANGUAGE, analyse
 from pipeline.attempt import Attempt
 from pipeline.chunk import ChunkSettings, ChunkStream, chunker_for
 from pipeline.document import Chunk, PageNote, ParseSummary
 from pipeline.embed.batcher import EmbeddedShare
 from pipeline.errors import Dependency, DependencyError, PipelineError, TooManyChunks
 from pipeline.fingerprint import content_hash
+from pipeline.languages import language_of
 from pipeline.progress import Progress
 from pipeline.reuse import Reuse, estimated_tokens
 from pipeline.store.rows import Row, row_identity
@@ -65,6 +66,7 @@ class Ingestion:
         self._identities: dict[int, str] = {}
         self._progress = Progress(tools.sessions, attempt, file_bytes=file_bytes)
         self._batches: asyncio.Queue[list[Chunk] | None] = asyncio.Queue(BATCHES_WAITING)
+        self._languages: set[str | None] = set(attempt.target.languages)
         self._chunks = 0
         self._characters = 0
         self._is_cut = False  # the model takes a chunk only in part
@@ -193,13 +195,25 @@ class Ingestion:
     async def _store(self, chunks: Sequence[Chunk]) -> None:
         hashes = [self._hash(chunk) for chunk in chunks]
         texts = [chunk.context + chunk.text for chunk in chunks]
+        languages = await asyncio.to_thread(lambda: [language_of(text) for text in texts])
+        await self._note(languages)
         vectors, unnoted = await self._vectors(dict(zip(hashes, texts, strict=True)))
-        rows = await asyncio.to_thread(self._rows, chunks, hashes, vectors)
+        rows = await asyncio.to_thread(self._rows, chunks, hashes, vectors, languages)
         with self._attempt.stage("store"):
             await self._write(rows)
         self._attempt.rows_stored += len(rows)
         self._attempt.answered(Dependency.VECTOR_STORE)
         await self._reuse.note(row for row in rows if row.content_hash not in unnoted)
+
+    async def _note(self, languages: Sequence[str | None]) -> None:
+        """Have queries look for words in the forms of these languages, from before any row has
+        them: afterwards a crash could leave rows that nobody finds."""
+        for language in set(languages) - self._languages - {None}:
+            async with self._tools.sessions.begin() as session:
+                await DocumentRepository(session).note_language(
+                    self._attempt.target.dataset_id, str(language)
+                )
+            self._languages.add(language)
 
     async def _write(self, rows: Sequence[Row]) -> None:
         for pause in WRITE_PAUSES:
@@ -275,6 +289,7 @@ class Ingestion:
         chunks: Sequence[Chunk],
         hashes: Sequence[str],
         vectors: dict[str, Sequence[float]],
+        languages: Sequence[str | None],
     ) -> list[Row]:
         target = self._attempt.target
         return [
@@ -286,7 +301,7 @@ class Ingestion:
                 ordinal=chunk.ordinal,
                 dense=vectors[key],
                 text=chunk.text,
-                tokens=analyse(chunk.context + chunk.text),
+                tokens=analyse(chunk.context + chunk.text, language=language or DEFAULT_LANGUAGE),
                 content_hash=key,
                 char_start=chunk.char_start,
                 char_end=chunk.char_end,
@@ -295,7 +310,7 @@ class Ingestion:
                 position=chunk.position,
                 metadata={"context": chunk.context} if chunk.context else {},
             )
-            for chunk, key in zip(chunks, hashes, strict=True)
+            for chunk, key, language in zip(chunks, hashes, languages, strict=True)
         ]
 
     def _rows_of_generation(self) -> RowsOfGeneration:

@@ -1,96 +1,53 @@
-"""A question to a dataset: by meaning, by words, or both, and only what is live is shown.
-
-The index holds rows of generations that are being built, were replaced or were deleted. So every
-row is checked against Postgres, more rows are fetched until enough have passed, and ranks are
-fused only then: a list full of dead rows must not push the living ones down.
-"""
+"""A question to datasets: by meaning, by words, or both, and only what is live is shown."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import structlog
 
 from db.engine import Sessions
-from db.repositories.documents import DocumentRepository
-from pipeline.analysis import analyse
+from db.repositories.searching import SearchedDataset, SearchRepository
+from pipeline.analysis import analyse_query
+from pipeline.candidates import Candidate, Lists, rank, rank_over_spaces
 from pipeline.embed.client import Embedder
 from pipeline.embed.errors import EmbedderError, EmbeddingInputRejected
 from pipeline.embed.tokens import count_tokens
-from pipeline.errors import Dependency, DependencyError
-from pipeline.filters import Filter
-from pipeline.fusion import RankedList, dense_weight, fuse
-from pipeline.store.rows import ScoredRow, StoredRow
+from pipeline.filter_values import Operator
+from pipeline.filters import FIELDS, Condition
+from pipeline.fusion import FUSED_DEPTH, dense_share
+from pipeline.live_lists import Fetch, live_lists
+from pipeline.passages import Passages
+from pipeline.questions import WINDOW, Answer, Caveat, ForeignSpace, Mode, Question
+from pipeline.rerank import Reranker, RerankFailed
+from pipeline.store.rows import FoundRow
+from pipeline.store.vector_errors import VectorStoreMisconfigured
 from pipeline.store.vectors import VectorStore
 
 log = structlog.get_logger()
 
-FETCH_MIN = 50  # of one round; also how deep lists are that get fused
-# Each round fetches twice as many rows as the one before: 1,500 for ten hits, 6,000 for a hundred.
-ROUNDS_MAX = 5
-
-Fetch = Callable[[int, int], Awaitable[list[ScoredRow]]]  # limit, offset
-
-
-class Mode(StrEnum):
-    HYBRID = "hybrid"
-    DENSE = "dense"
-    KEYWORD = "keyword"
-
-
-class ForeignSpace(DependencyError):
-    """The dataset's vectors are of another embedding model than the one that is configured."""
-
-    code = "embedding_space_unavailable"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The dataset was embedded by another model than the one in use.",
-            dependency=Dependency.EMBEDDER,
-        )
+DATASETS_MAX = 1_000  # of one search: an expression of some 40 KB
+# Documents that a filter may leave to be named in the expression, 80 KB. Of more, rows are read
+# and the others passed over.
+NAMED_DOCUMENTS_MAX = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked, of which dataset; `space` is the embedding space that the dataset searches."""
+class _Space:
+    """The datasets of a question that share an embedding space, and the query's vector there."""
 
-    tenant_id: UUID
-    dataset_id: UUID
-    space: str
-    query: str
-    limit: int
-    mode: Mode = Mode.HYBRID
-    where: Filter = field(default_factory=Filter)
+    name: str
+    datasets: tuple[SearchedDataset, ...]
+    vector: Sequence[float] | None
 
+    @property
+    def dataset_ids(self) -> list[UUID]:
+        return [dataset.id for dataset in self.datasets]
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A row that search shows. Scores of one answer compare; those of two modes do not."""
-
-    row: StoredRow
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Hits, best first. `tokens` were embedded for the query; `degraded` says, for people, why a
-    hybrid search went by words alone."""
-
-    hits: list[Hit]
-    tokens: int = 0
-    degraded: str | None = None
-
-
-@dataclass(slots=True)
-class _Source:
-    """One ranked list, read as deep as it takes."""
-
-    fetch: Fetch
-    weight: float = 1.0
-    rows: list[ScoredRow] = field(default_factory=list)
-    exhausted: bool = False
+    @property
+    def languages(self) -> set[str]:
+        return {language for dataset in self.datasets for language in dataset.languages}
 
 
 class Searcher:
@@ -103,154 +60,242 @@ class Searcher:
         embedder: Embedder,
         *,
         languages: Sequence[str],
+        reranker: Reranker | None = None,
+        named_documents_max: int = NAMED_DOCUMENTS_MAX,
     ) -> None:
         self._sessions = sessions
         self._vectors = vectors
         self._embedder = embedder
         self._languages = languages
+        self._reranker = reranker
+        self._named_documents_max = named_documents_max
+        self._passages = Passages(sessions, vectors)
 
     async def search(self, question: Question) -> Answer:
-        """Up to `limit` hits of live rows.
+        """Up to `limit` hits of live rows from `offset` on.
 
         Raises:
-            DependencyError: the vector store or, in the dense mode, the embedder is unavailable.
+            DatasetNotFound: the tenant has no such dataset.
+            DependencyError: the vector store or, in the dense mode, the embedder is unavailable,
+                or not what the datasets were made with.
             EmbeddingInputRejected: in the dense mode, the embedder does not take this query.
         """
+        async with self._sessions() as session:
+            datasets = await SearchRepository(session, question.tenant_id).datasets(
+                question.dataset_ids, limit=DATASETS_MAX
+            )
+        narrowed = await self._narrowed(question, [dataset.id for dataset in datasets])
+        if narrowed is None:
+            return Answer([])
+        caveats: dict[Caveat, str] = {}
+        spaces = await self._spaces(question, datasets, caveats)
+        ranked = await self._ranked(narrowed, spaces, caveats)
+        ranked = await self._reranked(narrowed, ranked, caveats)
+        if question.one_per_document:
+            best: dict[str, Candidate] = {}
+            for each in ranked:
+                best.setdefault(each.row.document, each)
+            ranked = list(best.values())
+        page = ranked[question.offset : question.offset + question.limit]
+        return Answer(
+            hits=await self._passages.show(
+                page,
+                tenant_id=question.tenant_id,
+                query_tokens={space.name: _words(question, space) for space in spaces},
+                neighbours=question.neighbours,
+            ),
+            more=question.offset + question.limit < min(len(ranked), WINDOW),
+            tokens=await self._tokens(question.query) if _embedded(spaces) else 0,
+            caveats=caveats,
+        )
+
+    async def _spaces(
+        self, question: Question, datasets: list[SearchedDataset], caveats: dict[Caveat, str]
+    ) -> list[_Space]:
+        """The spaces to look in; the one that the model in use makes comes with a vector."""
+        names = list(dict.fromkeys(dataset.space for dataset in datasets))
         vector: Sequence[float] | None = None
-        degraded: str | None = None
-        if question.mode is not Mode.KEYWORD:
+        if question.mode is not Mode.KEYWORD and question.dense_share != 0 and names:
+            own = self._embedder.model.space
             try:
-                vector = await self._embed(question)
+                if own in names:
+                    vector = await self._embedder.embed_query(question.query)
+                if names != [own]:
+                    raise ForeignSpace
             except (EmbedderError, EmbeddingInputRejected, ForeignSpace) as error:
                 if question.mode is Mode.DENSE:
                     raise
-                degraded = f"Found by keywords alone: {error.message}"
+                where = "Found" if vector is None else "In some of the datasets found"
+                caveats[Caveat.KEYWORDS_ONLY] = f"{where} by keywords alone: {error.message}"
                 log.warning("search.degraded", error_code=error.code)
-        sources = self._sources(question, vector)
-        live = await self._live_rows(question, sources)
-        return Answer(
-            _ranked(question, sources, live),
-            tokens=0 if vector is None else await self._tokens(question.query),
-            degraded=degraded,
+        return [
+            _Space(
+                name,
+                tuple(dataset for dataset in datasets if dataset.space == name),
+                vector if name == self._embedder.model.space else None,
+            )
+            for name in names
+        ]
+
+    async def _narrowed(self, question: Question, dataset_ids: list[UUID]) -> Question | None:
+        """The question with the documents that its filter leaves, if they are few; None if there
+        are none, or nothing to look in."""
+        if not dataset_ids:
+            return None
+        where = question.where
+        if not where.documents:
+            return question
+        async with self._sessions() as session:
+            left = await SearchRepository(session, question.tenant_id).matching(
+                datasets=dataset_ids,
+                where=where.documents,
+                limit=self._named_documents_max + 1,
+            )
+        if not left:
+            return None
+        if len(left) > self._named_documents_max:
+            return question
+        named = Condition(FIELDS["document_id"], Operator.IN, tuple(str(each) for each in left))
+        return replace(question, where=replace(where, conditions=(*where.conditions, named)))
+
+    async def _ranked(
+        self, question: Question, spaces: list[_Space], caveats: dict[Caveat, str]
+    ) -> list[Candidate]:
+        """All candidates that matter for the page, best first."""
+        wanted = max(FUSED_DEPTH, question.offset + question.limit + 1)
+        while True:
+            lists = await asyncio.gather(
+                *(self._lists(question, space, wanted) for space in spaces)
+            )
+            ranked = rank_over_spaces([rank(each) for each in lists])
+            if question.score_min is not None:
+                ranked = [each for each in ranked if each.score >= question.score_min]
+            enough = not question.one_per_document or len(
+                {each.row.document for each in ranked}
+            ) > (question.offset + question.limit)
+            if enough or wanted >= WINDOW or all(each.is_whole(wanted) for each in lists):
+                break
+            wanted = WINDOW
+        if not all(each.complete for each in lists):
+            caveats[Caveat.NOT_ALL_SEEN] = (
+                "Too few of the nearest passages pass the filter; others that do may be farther "
+                "off than was looked."
+            )
+        return ranked
+
+    async def _lists(self, question: Question, space: _Space, wanted: int) -> Lists:
+        """The two lists of a space, or the one that the mode or an outage leaves."""
+        by_meaning = self._by_meaning(question, space)
+        by_words = self._by_words(question, space)
+        both = [each for each in (by_meaning, by_words) if each is not None]
+
+        async def liveness(documents: Collection[UUID]) -> dict[UUID, int]:
+            async with self._sessions() as session:
+                return await SearchRepository(session, question.tenant_id).live_generations(
+                    documents, datasets=space.dataset_ids, where=question.where.documents
+                )
+
+        found = iter(await live_lists(both, liveness, wanted=wanted))
+        lists = Lists(
+            space=space.name,
+            dense=next(found) if by_meaning else None,
+            keyword=next(found) if by_words else None,
+            dense_share=self._dense_share(question, space),
+        )
+        if lists.is_empty:
+            await self._check_emptiness(question, space)
+        return lists
+
+    def _dense_share(self, question: Question, space: _Space) -> float | None:
+        """What meaning counts; None where there is but one list, whose own scores are shown."""
+        if question.mode is not Mode.HYBRID:
+            return None
+        if space.vector is None:
+            return 0.0
+        if question.dense_share is not None:
+            return question.dense_share
+        return dense_share(
+            question.query, model_languages=self._languages, dataset_languages=space.languages
         )
 
-    async def _embed(self, question: Question) -> Sequence[float]:
-        if question.space != self._embedder.model.space:
-            raise ForeignSpace
-        return await self._embedder.embed_query(question.query)
+    def _by_meaning(self, question: Question, space: _Space) -> Fetch | None:
+        vector = space.vector
+        if vector is None:
+            return None
+
+        async def fetch(limit: int, offset: int) -> list[FoundRow]:
+            return await self._vectors.search_dense(
+                space.name,
+                tenant=str(question.tenant_id),
+                datasets=[str(each) for each in space.dataset_ids],
+                vector=vector,
+                limit=limit,
+                offset=offset,
+                where=question.where,
+            )
+
+        return fetch
+
+    def _by_words(self, question: Question, space: _Space) -> Fetch | None:
+        if question.mode is Mode.DENSE or (question.dense_share == 1 and space.vector is not None):
+            return None
+        tokens = _words(question, space)
+
+        async def fetch(limit: int, offset: int) -> list[FoundRow]:
+            return await self._vectors.search_keyword(
+                space.name,
+                tenant=str(question.tenant_id),
+                datasets=[str(each) for each in space.dataset_ids],
+                query_tokens=tokens,
+                limit=limit,
+                offset=offset,
+                where=question.where,
+            )
+
+        return fetch
+
+    async def _check_emptiness(self, question: Question, space: _Space) -> None:
+        """A collection that has gone reads as empty, and is not to pass for it."""
+        async with self._sessions() as session:
+            expected = await SearchRepository(session, question.tenant_id).any_searchable(
+                space.dataset_ids
+            )
+        if expected and not await self._vectors.exists(space.name):
+            raise VectorStoreMisconfigured(
+                "the collection that holds the vectors of this dataset has gone"
+            )
+
+    async def _reranked(
+        self, question: Question, ranked: list[Candidate], caveats: dict[Caveat, str]
+    ) -> list[Candidate]:
+        """The first of the candidates in the reranker's order, and the others behind them."""
+        reranker = self._reranker
+        if reranker is None or not question.rerank or question.offset >= reranker.depth:
+            return ranked
+        first = ranked[: reranker.depth]
+        rows = await self._passages.rows(first)
+        first = [each for each in first if each.row.id in rows]
+        if not first:
+            return ranked
+        texts = [rows[each.row.id].with_context for each in first]
+        try:
+            scores = await reranker.scores(question.query, texts)
+        except RerankFailed as failure:
+            caveats[Caveat.NOT_RERANKED] = f"Not reranked: {failure}."
+            log.warning("search.not_reranked", error=str(failure))
+            return ranked
+        judged = [replace(each, rerank=score) for each, score in zip(first, scores, strict=True)]
+        judged.sort(key=lambda each: (-(each.rerank or 0.0), each.row.id))
+        return judged + ranked[reranker.depth :]
 
     async def _tokens(self, query: str) -> int:
         prefixed = self._embedder.model.query_prefix + query
         return await asyncio.to_thread(count_tokens, prefixed)
 
-    def _sources(self, question: Question, vector: Sequence[float] | None) -> list[_Source]:
-        tenant, datasets = str(question.tenant_id), [str(question.dataset_id)]
-        sources: list[_Source] = []
-        if vector is not None:
-            found_vector = vector
 
-            async def by_meaning(limit: int, offset: int) -> list[ScoredRow]:
-                return await self._vectors.search_dense(
-                    question.space,
-                    tenant=tenant,
-                    datasets=datasets,
-                    vector=found_vector,
-                    limit=limit,
-                    offset=offset,
-                    where=question.where,
-                )
-
-            sources.append(_Source(by_meaning, dense_weight(question.query, self._languages)))
-        if question.mode is not Mode.DENSE:
-            tokens = analyse(question.query)
-
-            async def by_words(limit: int, offset: int) -> list[ScoredRow]:
-                return await self._vectors.search_keyword(
-                    question.space,
-                    tenant=tenant,
-                    datasets=datasets,
-                    query_tokens=tokens,
-                    limit=limit,
-                    offset=offset,
-                    where=question.where,
-                )
-
-            sources.append(_Source(by_words))
-        return sources
-
-    async def _live_rows(self, question: Question, sources: list[_Source]) -> dict[UUID, int]:
-        """Fill the sources with enough live rows; returns each document's live generation.
-
-        A document that switched while its rows were being fetched may have shown only old rows,
-        none of which is live any more. Then the fetch is made once more from the start, with the
-        generations read before it: those rows are all there.
-        """
-        live: dict[UUID, int] = {}
-        for _ in range(2):
-            live = await self._fill(question, sources, live)
-            if not _has_unseen_switch(sources, live):
-                break
-            for source in sources:
-                source.rows, source.exhausted = [], False
-        return live
-
-    async def _fill(
-        self, question: Question, sources: list[_Source], live: dict[UUID, int]
-    ) -> dict[UUID, int]:
-        wanted = question.limit if len(sources) == 1 else max(question.limit, FETCH_MIN)
-        size = max(FETCH_MIN, 2 * question.limit)
-        for _ in range(ROUNDS_MAX):
-            open_sources = [source for source in sources if not _is_full(source, live, wanted)]
-            if not open_sources:
-                break
-            await asyncio.gather(*(_read(source, size) for source in open_sources))
-            unknown = {
-                UUID(scored.row.document) for source in sources for scored in source.rows
-            } - live.keys()
-            if unknown:
-                async with self._sessions() as session:
-                    found = await DocumentRepository(session).live_generations(
-                        unknown, dataset_id=question.dataset_id
-                    )
-                live |= {document_id: found.get(document_id, 0) for document_id in unknown}
-            size *= 2
-        return live
+def _words(question: Question, space: _Space) -> str:
+    return analyse_query(question.query, space.languages)
 
 
-async def _read(source: _Source, size: int) -> None:
-    rows = await source.fetch(size, len(source.rows))
-    source.rows += rows
-    source.exhausted = len(rows) < size
-
-
-def _is_live(row: StoredRow, live: dict[UUID, int]) -> bool:
-    return live.get(UUID(row.document)) == row.generation
-
-
-def _is_full(source: _Source, live: dict[UUID, int], wanted: int) -> bool:
-    if source.exhausted:
-        return True
-    return sum(_is_live(scored.row, live) for scored in source.rows) >= wanted
-
-
-def _has_unseen_switch(sources: list[_Source], live: dict[UUID, int]) -> bool:
-    """Whether a document shows rows that were replaced and none of those that replaced them."""
-    generations: dict[UUID, set[int]] = {}
-    for source in sources:
-        for scored in source.rows:
-            generations.setdefault(UUID(scored.row.document), set()).add(scored.row.generation)
-    return any(live.get(document_id, 0) > max(seen) for document_id, seen in generations.items())
-
-
-def _ranked(question: Question, sources: list[_Source], live: dict[UUID, int]) -> list[Hit]:
-    lists = [[scored for scored in source.rows if _is_live(scored.row, live)] for source in sources]
-    if len(lists) == 1:
-        return [Hit(scored.row, scored.score) for scored in lists[0][: question.limit]]
-    rows = {scored.row.id: scored.row for scored_rows in lists for scored in scored_rows}
-    fused = fuse(
-        [
-            RankedList([scored.row.id for scored in scored_rows], source.weight)
-            for scored_rows, source in zip(lists, sources, strict=True)
-        ]
-    )
-    return [Hit(rows[row_id], score) for row_id, score in fused[: question.limit]]
+def _embedded(spaces: Sequence[_Space]) -> bool:
+    return any(space.vector is not None for space in spaces)

@@ -1,7 +1,7 @@
 """usage tells what was reused and saved; where the vectors of a tenant's texts stand
 
-Revision: 0004
-Follows: 0003
+Revision: 0005
+Follows: 0004
 """
 
 import sqlalchemy as sa

@@ -44,6 +44,7 @@ def create_app(settings: ApiSettings) -> Envelope:
     limits = Limits(
         upload_bytes_max=settings.upload_bytes_max,
         upload_url_expiry=settings.upload_url_expiry,
+        download_url_expiry=settings.download_url_expiry,
         large_bytes=settings.large_bytes,
         bucket=settings.r2_bucket,
         order_time=settings.request_timeout / 2,
@@ -69,6 +70,7 @@ def create_app(settings: ApiSettings) -> Envelope:
             uploads.router,
             documents.router,
             search.router,
+            search.several_router,
             work_list.router,
             jobs.router,
             tenant.router,

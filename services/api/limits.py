@@ -16,6 +16,7 @@ PAGE_MAX = 200
 class Limits:
     upload_bytes_max: int
     upload_url_expiry: timedelta
+    download_url_expiry: timedelta
     large_bytes: int
     bucket: str
     order_time: timedelta  # what one order to many jobs may take; the rest is for another request

@@ -35,6 +35,11 @@ class Metrics:
             "Hybrid searches answered from keywords alone",
             registry=self._registry,
         )
+        self._searches_not_reranked = Counter(
+            "sluice_api_searches_not_reranked_total",
+            "Searches answered without the reranker, which failed",
+            registry=self._registry,
+        )
         self._jobs = Gauge("sluice_jobs", "Unfinished jobs", ["status"], registry=self._registry)
         self._oldest_due = Gauge(
             "sluice_jobs_oldest_due_seconds",
@@ -46,10 +51,14 @@ class Metrics:
         self._requests.labels(method, route, status).inc()
         self._request_seconds.labels(method, route).observe(seconds)
 
-    def search_finished(self, mode: str, seconds: float, *, degraded: bool) -> None:
+    def search_finished(
+        self, mode: str, seconds: float, *, degraded: bool, not_reranked: bool
+    ) -> None:
         self._search_seconds.labels(mode).observe(seconds)
         if degraded:
             self._searches_degraded.inc()
+        if not_reranked:
+            self._searches_not_reranked.inc()
 
     def backlog(self, backlog: dict[str, float]) -> None:
         """`queued`, `processing` and `oldest_due_seconds`, as the database has them now."""

@@ -28,11 +28,20 @@ from litestar.openapi.spec import (
 from litestar.types import Method
 from pydantic import BaseModel
 
-from api import bulk_requests, health, problems, requests, statuses, views
+from api import (
+    bulk_requests,
+    health,
+    problems,
+    requests,
+    search_requests,
+    search_views,
+    statuses,
+    views,
+)
 from api.errors import IdempotencyKeyReused
 from api.idempotency import KEY_CHARS_MAX, KEY_HEADER, REPLAYED_HEADER
 from api.problems import KINDS
-from api.routes import audits, quarantine, search, tenant, usage, work_list
+from api.routes import audits, quarantine, tenant, usage, work_list
 
 DESCRIPTION = """\
 Files go into a dataset by signed upload URLs; what arrives is parsed, cut, embedded and searchable
@@ -67,7 +76,8 @@ DECLARING = (
     bulk_requests,
     views,
     statuses,
-    search,
+    search_requests,
+    search_views,
     work_list,
     tenant,
     usage,

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -14,15 +14,13 @@ from api.limits import PUT_BYTES_MAX
 from pipeline.chunk import ChunkSettings
 from pipeline.chunk.registry import STRATEGIES
 from pipeline.chunk.settings import sizes_of
+from pipeline.document_filters import checked_metadata
 
 SIZE_MIN = min(sizes_of(strategy).least for strategy in STRATEGIES)
 SIZE_MAX = max(sizes_of(strategy).most for strategy in STRATEGIES)
 FILES_MAX = 1_000  # of one request: some 300 KB of signed URLs in the answer
 DATASET_NAME_CHARS_MAX = 200
 PRIORITY_MAX = 100
-QUERY_CHARS_MAX = 4_000  # beyond what an embedding model reads well
-HITS_MAX = 100
-HITS_DEFAULT = 10
 CONTENT_TYPE_FORMAT = re.compile(
     r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}( *; *[ -~]*)?"
 )
@@ -38,7 +36,7 @@ def _presentable(text: str) -> str:
     return text
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be blank")
     if any(character == "\0" or unicodedata.category(character) == "Cs" for character in text):
@@ -90,6 +88,15 @@ Priority = Annotated[
 Strategy = Annotated[
     str,
     AfterValidator(_known_strategy),
+]
+Metadata = Annotated[
+    dict[str, str | int | float | bool],
+    AfterValidator(checked_metadata),
+    Field(
+        description="Up to 16 keys of yours with text, numbers, true or false, to filter by. They "
+        "hold from this request on; what is left out stays as it is.",
+        examples=[{"customer": "acme", "year": 2026}],
+    ),
 ]
 ContentType = Annotated[
     str,
@@ -164,6 +171,7 @@ class NewFile(Body):
 
     model_config = with_example(
         file_name="reports/2026/summary.pdf",
+        metadata={"customer": "acme", "year": 2026},
     )
 
     file_name: FileName
@@ -171,6 +179,7 @@ class NewFile(Body):
     size: int | None = Field(
         None, ge=0, le=PUT_BYTES_MAX, description="In bytes; a deployment may take less."
     )
+    metadata: Metadata | None = None
 
 
 def _without_duplicates(files: list[NewFile]) -> list[NewFile]:
@@ -185,6 +194,14 @@ def _without_duplicates(files: list[NewFile]) -> list[NewFile]:
 NewFiles = Annotated[
     list[NewFile], Field(min_length=1, max_length=FILES_MAX), AfterValidator(_without_duplicates)
 ]
+
+
+class UpdateDocument(Body):
+    """What is said of a document, all of it anew."""
+
+    model_config = with_example(metadata={"customer": "acme", "year": 2026, "signed": True})
+
+    metadata: Metadata
 
 
 class CreateDataset(Body):
@@ -275,28 +292,3 @@ class TriggerJob(Body):
 
     dataset_id: Annotated[UUID, BeforeValidator(as_uuid)]
     object_key: Annotated[str, Field(min_length=1, max_length=KEY_BYTES_MAX)]
-
-
-class Search(Body):
-    """A question to a dataset."""
-
-    model_config = with_example(
-        query="How did revenue develop?",
-        limit=5,
-    )
-
-    query: Annotated[
-        str, Field(min_length=1, max_length=QUERY_CHARS_MAX), AfterValidator(_storable)
-    ]
-    limit: int = Field(HITS_DEFAULT, ge=1, le=HITS_MAX, description="Hits at most.")
-    mode: Literal["hybrid", "dense", "keyword"] = Field(
-        "hybrid", description="By meaning (dense), by words (keyword), or both."
-    )
-    filter: dict[str, Any] | None = Field(
-        None,
-        description=(
-            "Fields file_name, document_id, sheet, heading, page, line; each with a value or with "
-            "operators: eq, in, prefix, gte, lte. All must hold."
-        ),
-        examples=[{"page": {"gte": 2, "lte": 9}, "file_name": "a.pdf"}],
-    )

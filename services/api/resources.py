@@ -11,6 +11,7 @@ from api.settings import ApiSettings
 from db.engine import Sessions, create_engine, session_factory
 from pipeline.embed.client import Embedder
 from pipeline.embed.configured import configured_model, configured_pace, open_pace_redis
+from pipeline.rerank import Reranker
 from pipeline.search import Searcher
 from pipeline.store.objects import ObjectStore
 from pipeline.store.vectors import VectorStore
@@ -57,12 +58,21 @@ async def open_resources(settings: ApiSettings) -> AsyncIterator[Resources]:
         stack.push_async_callback(paced.aclose)
         pace = configured_pace(settings, paced, namespace=settings.redis_namespace)
         embedder = await stack.enter_async_context(Embedder(model, pace))
+        reranker: Reranker | None = None
+        if (rerank_model := settings.rerank()) is not None:
+            reranker = await stack.enter_async_context(Reranker.open(rerank_model))
         yield Resources(
             sessions=sessions,
             redis=redis,
             objects=objects,
             vectors=vectors,
             embedder=embedder,
-            searcher=Searcher(sessions, vectors, embedder, languages=settings.embedding_languages),
+            searcher=Searcher(
+                sessions,
+                vectors,
+                embedder,
+                languages=settings.embedding_languages,
+                reranker=reranker,
+            ),
             authentication=Authentication(sessions),
         )

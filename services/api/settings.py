@@ -3,12 +3,13 @@
 from datetime import timedelta
 from typing import Self
 
-from pydantic import ByteSize, Field, model_validator
+from pydantic import ByteSize, Field, SecretStr, model_validator
 
 from api.limits import PUT_BYTES_MAX
 from pipeline.chunk import ChunkSettings
 from pipeline.chunk.registry import default_settings
 from pipeline.queue import LARGE_BYTES
+from pipeline.rerank import RerankFormat, RerankModel
 from pipeline.settings import (
     DatabaseSettings,
     EmbeddingSettings,
@@ -58,6 +59,13 @@ class ApiSettings(
         validation_alias="SLUICE_UPLOAD_URL_SECONDS",
         description="how long an upload URL works",
     )
+    download_url_expiry: Seconds = Field(
+        timedelta(minutes=15),
+        ge=timedelta(seconds=10),
+        le=timedelta(days=7),
+        validation_alias="SLUICE_DOWNLOAD_URL_SECONDS",
+        description="how long the URL of an original in a hit works",
+    )
     chunk_strategy: str = Field(
         "recursive",
         validation_alias="SLUICE_CHUNK_STRATEGY",
@@ -82,6 +90,26 @@ class ApiSettings(
         validation_alias="SLUICE_EMBEDDING_LANGUAGES",
         description="languages the model knows, such as en,de; * for all",
     )
+    rerank_url: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        validation_alias="SLUICE_RERANK_URL",
+        description="the whole address of a /rerank endpoint; none by default",
+    )
+    rerank_api_key: SecretStr = Field(SecretStr(""), validation_alias="SLUICE_RERANK_API_KEY")
+    rerank_model: str = Field("", validation_alias="SLUICE_RERANK_MODEL")
+    rerank_format: RerankFormat = Field(
+        RerankFormat.DOCUMENTS,
+        validation_alias="SLUICE_RERANK_FORMAT",
+        description="documents (Jina, Cohere, vLLM, infinity, llama.cpp) or texts (TEI)",
+    )
+    rerank_depth: int = Field(50, ge=1, le=500, validation_alias="SLUICE_RERANK_TOP")
+    rerank_timeout: Seconds = Field(
+        timedelta(seconds=3),
+        gt=timedelta(0),
+        validation_alias="SLUICE_RERANK_TIMEOUT_SECONDS",
+        description="after which hits stay in their own order",
+    )
 
     @model_validator(mode="after")
     def _chunking_is_valid(self) -> Self:
@@ -94,6 +122,19 @@ class ApiSettings(
             size=self.chunk_size,
             overlap=self.chunk_overlap,
             heading_prefix=self.chunk_heading_prefix,
+        )
+
+    def rerank(self) -> RerankModel | None:
+        """None where no reranker is configured."""
+        if not self.rerank_url:
+            return None
+        return RerankModel(
+            url=self.rerank_url,
+            api_key=self.rerank_api_key,
+            model=self.rerank_model,
+            form=self.rerank_format,
+            depth=self.rerank_depth,
+            timeout=self.rerank_timeout,
         )
 
     @property

@@ -66,6 +66,7 @@ async def expect(
                 file_name=file.file_name,
                 content_type=file.content_type,
                 size=file.size,
+                metadata=file.metadata,
             )
             for file in files
         ],

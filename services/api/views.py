@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
 
 from api.cursors import encode_cursor
@@ -142,6 +142,7 @@ class DocumentView:
     media_type: str | None
     size: int | None
     etag: str | None
+    metadata: dict[str, Any]
     warnings: list[str]
     pages_with_text: int | None
     pages_by_ocr: int | None
@@ -173,6 +174,7 @@ class DocumentView:
             media_type=document.media_type,
             size=document.size,
             etag=document.etag,
+            metadata=document.client_metadata,
             warnings=document.warnings,
             pages_with_text=pages.get("with_text"),
             pages_by_ocr=pages.get("by_ocr"),

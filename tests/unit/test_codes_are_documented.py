@@ -6,7 +6,7 @@ from pathlib import Path
 import api.problems
 import pipeline.embed.errors
 import pipeline.ingest
-import pipeline.search
+import pipeline.questions
 import pipeline.store.object_errors
 import pipeline.store.vector_errors
 from pipeline.errors import PipelineError
@@ -17,7 +17,7 @@ ERRORS = (Path(__file__).parents[2] / "docs" / "errors.md").read_text("utf-8")
 MODULES = (
     pipeline.embed.errors,
     pipeline.ingest,
-    pipeline.search,
+    pipeline.questions,
     pipeline.store.object_errors,
     pipeline.store.vector_errors,
 )
@@ -34,6 +34,10 @@ def test_every_code_of_the_pipeline_is_explained() -> None:
 
     assert len(codes) > 20
     assert {code for code in codes if f"`{code}`" not in ERRORS} == set()
+
+
+def test_every_caveat_of_a_search_is_explained() -> None:
+    assert {caveat for caveat in pipeline.questions.Caveat if f"`{caveat}`" not in ERRORS} == set()
 
 
 def test_every_code_of_the_api_is_explained() -> None:

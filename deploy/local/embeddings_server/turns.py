@@ -11,7 +11,8 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from embeddings_server.models import Input, Model
+from embeddings_server.inputs import Input
+from embeddings_server.models import Model
 from embeddings_server.problems import Overloaded
 from embeddings_server.wire import Vector
 

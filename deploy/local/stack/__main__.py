@@ -7,6 +7,7 @@ import sys
 from dataclasses import fields
 
 from . import commands, demo
+from .environment import DEFAULT_MODEL, MODELS
 from .errors import StackError
 from .logs import print_logs
 from .options import DEFAULT_WORKERS, EMBEDDINGS_MODES, Options, layout_of
@@ -55,6 +56,7 @@ def _variables() -> str:
             for port in fields(Ports)
         },
         "SLUICE_EMBEDDINGS_MODE": f"{' or '.join(EMBEDDINGS_MODES)} ({EMBEDDINGS_MODES[0]})",
+        "SLUICE_LOCAL_MODEL": f"{' or '.join(MODELS)} ({DEFAULT_MODEL})",
     }
     width = max(map(len, described))
     return "variables:\n" + "\n".join(

@@ -22,7 +22,7 @@ from typing import Literal, Self
 
 from . import servers, standins
 from .credentials import Credentials
-from .environment import inherited_environment, public_environment
+from .environment import DEFAULT_MODEL, inherited_environment, public_environment
 from .errors import PartFailed
 from .layout import Layout, last_lines
 from .leash import Leash
@@ -43,16 +43,17 @@ def backend_parts(
     inherited: Mapping[str, str],
     *,
     mode: str,
+    model: str,
     durable: bool,
 ) -> list[Part]:
-    public = public_environment(ports, credentials, layout)
+    public = public_environment(ports, credentials, layout, model=model)
     return [
         servers.postgres(ports, credentials, layout, inherited, durable=durable),
         servers.valkey(ports, credentials, layout, inherited),
         servers.milvus(ports, layout, inherited),
         servers.objects(ports, credentials, layout, inherited),
         standins.cloudflare(ports, layout, public, inherited),
-        standins.embeddings(ports, layout, public, inherited, mode=mode),
+        standins.embeddings(ports, layout, public, inherited, mode=mode, model=model),
     ]
 
 
@@ -64,11 +65,13 @@ class Backends:
         directory: Path | None = None,
         *,
         embeddings: EmbeddingsMode = "synthetic",
+        model: str = DEFAULT_MODEL,
         extra: Mapping[str, str] | None = None,
         durable: bool = False,
     ) -> None:
         """`extra` are variables for the parts, such as the embeddings server's fault switches."""
         self._own = directory is None
+        self._model = model
         self._synthetic = embeddings == "synthetic"
         self.directory = directory or Path(tempfile.mkdtemp(prefix="sluice-"))
         self.layout = Layout(self.directory)
@@ -78,7 +81,7 @@ class Backends:
         self._inherited = {**inherited_environment(os.environ), **(extra or {})}
         parts = backend_parts(
             self.ports, self.credentials, self.layout, self._inherited,
-            mode=embeddings, durable=durable,
+            mode=embeddings, model=model, durable=durable,
         )  # fmt: skip
         self._services = {part.name: Service(part, self.layout.log(part.name)) for part in parts}
         self._locks = {name: threading.Lock() for name in self._services}
@@ -86,7 +89,7 @@ class Backends:
 
     def environment(self) -> dict[str, str]:
         """The public names of every server, started or not."""
-        public = public_environment(self.ports, self.credentials, self.layout)
+        public = public_environment(self.ports, self.credentials, self.layout, model=self._model)
         if self._synthetic:
             public["SLUICE_EMBEDDING_MODEL"] = SYNTHETIC_MODEL
             del public["SLUICE_EMBEDDING_INPUT_TOKENS"]  # made-up vectors have no window

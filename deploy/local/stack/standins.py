@@ -42,6 +42,7 @@ def embeddings(
     inherited: Mapping[str, str],
     *,
     mode: str,
+    model: str,
 ) -> Part:
     return Part(
         name="embeddings",
@@ -52,6 +53,7 @@ def embeddings(
             "SLUICE_EMBEDDINGS_HOST": LOOPBACK,
             "SLUICE_EMBEDDINGS_PORT": str(ports.embeddings),
             "SLUICE_EMBEDDINGS_MODE": mode,
+            "SLUICE_EMBEDDINGS_MODEL": model,
             "SLUICE_EMBEDDINGS_DATA_DIR": str(layout.data / "embeddings"),
         },
         ready=answers_http(ports.embeddings, "/healthz"),

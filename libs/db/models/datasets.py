@@ -26,6 +26,8 @@ class Dataset(Base):
     chunk_overlap: Mapped[int] = mapped_column(server_default="200")
     chunk_heading_prefix: Mapped[bool] = mapped_column(server_default=text("false"))
     live_space: Mapped[str]
+    # Of its text, as ISO 639-1; each from before its first row is written, and none ever leaves.
+    languages: Mapped[list[str]] = mapped_column(server_default=text("'[]'::jsonb"))
     priority: Mapped[int] = mapped_column(server_default="0")
     paused_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]

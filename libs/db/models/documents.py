@@ -37,6 +37,12 @@ class Document(Base):
             "removed_unasked_at",
             postgresql_where=text("removed_unasked_at is not null"),
         ),
+        Index(
+            "ix_documents_metadata",
+            "metadata",
+            postgresql_using="gin",
+            postgresql_ops={"metadata": "jsonb_path_ops"},
+        ),
     )
 
     id: Mapped[Key]
@@ -46,6 +52,10 @@ class Document(Base):
     object_key: Mapped[str] = mapped_column(Text(collation="C"), unique=True)
     file_name: Mapped[str]
     content_type: Mapped[str | None]
+    # What clients say of it, to be filtered by; `metadata` is SQLAlchemy's own name in a class.
+    client_metadata: Mapped[dict[str, Any]] = mapped_column(
+        "metadata", server_default=text("'{}'::jsonb")
+    )
 
     # What is known of the object.
     size: Mapped[int | None]

@@ -41,7 +41,8 @@ class Usage(Base):
 
     id: Mapped[Key]
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"))
-    dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"))
+    # None: one query to several datasets
+    dataset_id: Mapped[UUID | None] = mapped_column(ForeignKey("datasets.id"))
     document_id: Mapped[UUID | None] = mapped_column(ForeignKey("documents.id"))
     job_id: Mapped[UUID | None] = mapped_column(ForeignKey("jobs.id"))
     model: Mapped[str]

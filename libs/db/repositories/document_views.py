@@ -3,11 +3,12 @@
 The latest job is the unfinished one or, if there is none, the one that finished last.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, false, func, select, true
+from sqlalchemy import and_, false, func, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -45,6 +46,29 @@ class DocumentViewRepository:
         if row is None:
             raise DocumentNotFound(document_id)
         return DocumentRow(*row)
+
+    async def describe(
+        self, dataset_id: UUID, document_id: UUID, metadata: Mapping[str, Any]
+    ) -> None:
+        """Replace the metadata of a document.
+
+        Raises:
+            DocumentNotFound: the dataset has no such document, or it was deleted.
+        """
+        changed = await self._session.scalar(
+            update(Document)
+            .where(
+                Document.id == document_id,
+                Document.dataset_id == dataset_id,
+                Document.tenant_id == self._tenant_id,
+                Document.deleted_at.is_(None),
+                Document.removed_at.is_(None),
+            )
+            .values({Document.client_metadata: dict(metadata), Document.updated_at: func.now()})
+            .returning(Document.id)
+        )
+        if changed is None:
+            raise DocumentNotFound(document_id)
 
     async def page(self, dataset_id: UUID, *, before: UUID | None, limit: int) -> list[DocumentRow]:
         """The newest documents first; `before` is the last id of the page before."""

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import Dataset, Document, Event, Job
@@ -35,6 +35,7 @@ class Target:
     chunk_overlap: int
     chunk_heading_prefix: bool
     live_space: str
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class DocumentRepository:
             chunk_overlap=dataset.chunk_overlap,
             chunk_heading_prefix=dataset.chunk_heading_prefix,
             live_space=dataset.live_space,
+            languages=tuple(dataset.languages),
         )
 
     async def begin_generation(
@@ -232,23 +234,13 @@ class DocumentRepository:
         )
         return removed or 0, total or 0
 
-    async def live_generations(
-        self, document_ids: set[UUID], *, dataset_id: UUID
-    ) -> dict[UUID, int]:
-        """The generation that search may show of each document; absent: none, it was deleted, or
-        it is not the dataset's."""
-        rows = await self._session.execute(
-            select(Document.id, Document.live_generation)
-            .join(Dataset, Dataset.id == Document.dataset_id)
-            .where(
-                Document.id.in_(document_ids),
-                Document.dataset_id == dataset_id,
-                Document.live_generation.is_not(None),
-                Document.deleted_at.is_(None),
-                Dataset.deleted_at.is_(None),
-            )
+    async def note_language(self, dataset_id: UUID, language: str) -> None:
+        """The dataset holds text of this language, from before search can show any of it."""
+        await self._session.execute(
+            update(Dataset)
+            .where(Dataset.id == dataset_id, ~Dataset.languages.contains([language]))
+            .values(languages=Dataset.languages.concat([language]))
         )
-        return {document_id: generation for document_id, generation in rows if generation}
 
     async def _lock(self, document_id: UUID) -> Document:
         return (

@@ -1,8 +1,9 @@
 """Uploads that were announced: documents that are to come, and the URLs given out for them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, insert, select
@@ -16,12 +17,13 @@ from db.repositories.bell import expect_uploads
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A file that a client wants to upload. `size` in bytes."""
+    """A file that a client wants to upload. `size` in bytes; `metadata` None: as it is."""
 
     object_key: str
     file_name: str
     content_type: str | None
     size: int | None
+    metadata: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class UploadRepository:
                         "file_name": file.file_name,
                         "content_type": file.content_type,
                         "size": file.size,
+                        "client_metadata": dict(file.metadata or {}),
                     }
                     for file in sorted(files, key=lambda file: file.object_key)
                 ]
@@ -69,6 +72,7 @@ class UploadRepository:
         ids = await self._session.scalars(
             select(Document.id).where(Document.object_key.in_([file.object_key for file in files]))
         )
+        await self._describe({each.object_key: each.metadata for each in files})
         await self._session.execute(
             insert(UploadHint).values(
                 [
@@ -78,6 +82,23 @@ class UploadRepository:
             )
         )
         await expect_uploads(self._session)
+
+    async def _describe(self, metadata: Mapping[str, Mapping[str, Any] | None]) -> None:
+        """Replace the metadata of documents that were there before, where any is given."""
+        given = {key: dict(each) for key, each in metadata.items() if each is not None}
+        if not given:
+            return
+        # Locked in the order that holds everywhere: two requests cannot block each other.
+        documents = await self._session.scalars(
+            select(Document)
+            .where(Document.object_key.in_(given))
+            .order_by(Document.id)
+            .with_for_update(key_share=True)
+            .execution_options(populate_existing=True)
+        )
+        for document in documents:
+            document.client_metadata = given[document.object_key]
+        await self._session.flush()
 
     async def awaited(self, *, limit: int) -> list[Awaited]:
         """The documents with a URL that nothing has arrived for, the oldest first."""

@@ -76,9 +76,18 @@ class UsageRepository:
         self._session = session
 
     def record_search(
-        self, *, tenant_id: UUID, dataset_id: UUID, model: str, tokens: int, cost: Decimal | None
+        self,
+        *,
+        tenant_id: UUID,
+        dataset_id: UUID | None,
+        model: str,
+        tokens: int,
+        cost: Decimal | None,
     ) -> None:
-        """Note the tokens of one embedded query; `cost` in US dollars, None without a price."""
+        """Note the tokens of one embedded query; `cost` in US dollars, None without a price.
+
+        `dataset_id` is None for a query to several datasets.
+        """
         self._session.add(
             Usage(tenant_id=tenant_id, dataset_id=dataset_id, model=model, tokens=tokens, cost=cost)
         )

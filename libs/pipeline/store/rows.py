@@ -65,12 +65,21 @@ class StoredRow:
     position: Position
     metadata: Mapping[str, str | int | float | bool]
 
+    @property
+    def with_context(self) -> str:
+        """The text as it was embedded and analysed."""
+        return f"{self.metadata.get('context', '')}{self.text}"
+
 
 @dataclass(frozen=True, slots=True)
-class ScoredRow:
-    """A hit. The score rises with relevance; only scores of one search compare."""
+class FoundRow:
+    """A row that a search found, as far as ranking needs it. The score rises with relevance; only
+    scores of one search compare."""
 
-    row: StoredRow
+    id: str
+    document: str
+    generation: int
+    ordinal: int
     score: float
 
 

@@ -5,20 +5,25 @@ a search unless told otherwise: a document switches to its new rows right after 
 a bounded read could for some seconds miss rows that the switch has just made the only ones.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import Any
 
+from pymilvus import AsyncMilvusClient
+
+from pipeline.errors import DependencyError
 from pipeline.filters import Filter, compile_filter, one_of, quote
 from pipeline.store.collection import STORED_FIELDS, collection_name, from_record
 from pipeline.store.milvus import READ_TIMEOUT, MilvusConnection
-from pipeline.store.rows import ScoredRow, StoredGeneration, StoredRow, row_identity
+from pipeline.store.rows import FoundRow, StoredGeneration, StoredRow, row_identity
+from pipeline.store.vector_errors import RowRejected, VectorStoreMisconfigured
 
 WINDOW = 16_384  # the most rows that Milvus returns of one query or search
 HASHES_PER_QUERY = 200  # at 3,072 dimensions an answer of some 2.5 MB
 ROWS_PER_HASH = 4  # repeats of a text that an answer has room for
 IDS_PER_QUERY = 500
 AUDIT_PAGE_ROWS = 8_192  # four short fields each: about a megabyte
+FOUND_FIELDS = ["id", "document", "generation", "ordinal"]  # what ranking needs
 READ_SECONDS = READ_TIMEOUT.total_seconds()
 
 
@@ -42,6 +47,10 @@ class VectorReader:
     async def healthy(self) -> None:
         """Return if the server answers."""
         await self._connection.collections()
+
+    async def exists(self, space: str) -> bool:
+        """Whether the space has a collection: without one it reads as empty."""
+        return self._name(space) in await self._connection.collections()
 
     async def spaces(self) -> list[str]:
         """The embedding spaces that have a collection."""
@@ -146,7 +155,7 @@ class VectorReader:
         where: Filter | None = None,
         offset: int = 0,
         consistency: Consistency = Consistency.STRONG,
-    ) -> list[ScoredRow]:
+    ) -> list[FoundRow]:
         """The rows nearest to a vector, best first; the score is the cosine.
 
         Rows of every generation: the caller keeps those that Postgres says are live. BOUNDED is
@@ -174,7 +183,7 @@ class VectorReader:
         where: Filter | None = None,
         offset: int = 0,
         consistency: Consistency = Consistency.STRONG,
-    ) -> list[ScoredRow]:
+    ) -> list[FoundRow]:
         """The rows that match a query by BM25, best first; otherwise as `search_dense`.
 
         `query_tokens` went through the same analysis as the rows' tokens; empty finds nothing.
@@ -241,15 +250,15 @@ class VectorReader:
         limit: int,
         offset: int,
         consistency: Consistency,
-    ) -> list[ScoredRow]:
+    ) -> list[FoundRow]:
         if offset < 0 or limit < 1 or offset + limit > WINDOW:
             raise ValueError(f"cannot return {limit} rows from {offset} on")
         if clause is None:
             return []
         name = self._name(space)
-        answers = await self._connection.call(
-            "search",
+        answers = await self._found(
             name,
+            query,
             lambda client: client.search(
                 name,
                 data=[query],
@@ -257,7 +266,7 @@ class VectorReader:
                 filter=clause,
                 limit=limit,
                 offset=offset,
-                output_fields=STORED_FIELDS,
+                output_fields=FOUND_FIELDS,
                 consistency_level=consistency.value,
                 timeout=READ_SECONDS,
             ),
@@ -267,12 +276,45 @@ class VectorReader:
         # Milvus Lite gives BM25 scores a minus sign; a better match is farther from zero in both.
         is_keyword = field == "sparse"
         return [
-            ScoredRow(
-                row=from_record(hit["entity"]),
+            FoundRow(
+                id=hit["entity"]["id"],
+                document=hit["entity"]["document"],
+                generation=hit["entity"]["generation"],
+                ordinal=hit["entity"]["ordinal"],
                 score=abs(hit["distance"]) if is_keyword else hit["distance"],
             )
             for hit in answers[0]
         ]
+
+    async def _found(
+        self,
+        name: str,
+        query: str | list[float],
+        action: Callable[[AsyncMilvusClient], Awaitable[Any]],
+    ) -> Any:
+        """What a search answers. No document is at fault for one that the server refuses."""
+        try:
+            return await self._connection.call("search", name, action)
+        except RowRejected as refusal:
+            await self._check_dimensions(name, query)
+            raise VectorStoreMisconfigured(
+                "the vector store refuses the search: its collection has other fields, or the "
+                "server is older than Milvus 2.5 and knows no BM25"
+            ) from refusal
+        except DependencyError as failure:
+            if not isinstance(failure, VectorStoreMisconfigured):
+                await self._check_dimensions(name, query)  # Milvus Lite calls this unexpected
+            raise
+
+    async def _check_dimensions(self, name: str, query: str | list[float]) -> None:
+        if isinstance(query, str):
+            return
+        dimensions = await self._connection.dimensions(name)
+        if dimensions not in (None, len(query)):
+            raise VectorStoreMisconfigured(
+                f"the collection has vectors of {dimensions} dimensions, and the model in use "
+                f"makes {len(query)}"
+            )
 
 
 def document_clause(dataset: str, document: str) -> str:

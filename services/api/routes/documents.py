@@ -3,14 +3,16 @@
 import asyncio
 
 import structlog
-from litestar import Router, delete, get, post
+from litestar import Router, delete, get, patch, post
 from litestar.di import NamedDependency
+from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
 
 from api.auth import Caller, may_write
 from api.cursors import decode_cursor
 from api.errors import ReadOnlyKey
 from api.problems import documented
+from api.requests import UpdateDocument
 from api.resources import Resources
 from api.routes.parameters import DEFAULT_LIMIT, Cursor, DatasetId, DocumentId, Limit
 from api.views import DocumentDetailView, DocumentView, JobView, Page, RemovalView
@@ -61,6 +63,31 @@ async def get_document(
         await DatasetRepository(session, caller.tenant_id).live_space(dataset_id)
         row = await DocumentViewRepository(session, caller.tenant_id).get(dataset_id, document_id)
     return DocumentDetailView.of(row)
+
+
+@patch(
+    "/{document_id:uuid}",
+    guards=[may_write],
+    summary="Change a document's metadata",
+    responses=documented(ReadOnlyKey, DatasetNotFound, DocumentNotFound, takes_body=True),
+)
+async def update_document(
+    dataset_id: DatasetId,
+    document_id: DocumentId,
+    data: JSONBody[UpdateDocument],
+    caller: NamedDependency[Caller],
+    resources: NamedDependency[Resources],
+) -> DocumentView:
+    """All of its metadata anew; filters go by it from the answer on. Nothing is indexed anew."""
+    async with resources.sessions.begin() as session:
+        await DatasetRepository(session, caller.tenant_id).hold(dataset_id)
+        documents = DocumentViewRepository(session, caller.tenant_id)
+        await documents.describe(dataset_id, document_id, data.metadata)
+        AuditLogRepository(session).record(
+            caller, "document.changed", document_id, metadata=data.metadata
+        )
+        row = await documents.get(dataset_id, document_id)
+        return DocumentView.of(row)
 
 
 @delete(
@@ -133,6 +160,12 @@ async def _seen(resources: Resources, key: str) -> SeenVersion | None:
 
 router = Router(
     "/datasets/{dataset_id:uuid}/documents",
-    route_handlers=[list_documents, get_document, delete_document, cancel_document],
+    route_handlers=[
+        list_documents,
+        get_document,
+        update_document,
+        delete_document,
+        cancel_document,
+    ],
     tags=["Documents"],
 )

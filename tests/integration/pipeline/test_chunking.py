@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy import update
 
-from db.models import Document, Outcome
+from db.models import Dataset, Document, Outcome
+from pipeline.analysis import analyse_query
 from pipeline.fingerprint import content_hash
 from pipeline.tools import Tools
 from support.catalog import document_of
@@ -93,3 +94,24 @@ async def test_an_attempt_that_resumes_with_other_cuts_replaces_what_differs(
     assert attempt.outcome == Outcome.COMPLETED
     assert (attempt.chunks_embedded, attempt.chunks_reused) == (count - 1, 1)
     assert [row.text for row in await resumed.rows()] == [row.text for row in expected]
+
+
+async def test_words_are_stored_in_the_forms_of_their_language_and_the_dataset_knows_it(
+    put: Any, tools: Tools
+) -> None:
+    text = "Die Häuser der Stadt sind alt, und sie werden nicht gestrichen."
+    dataset = await put("a.txt", text, chunk_size=1000)
+
+    await dataset.index()
+
+    async with tools.sessions() as session:
+        found = await session.get_one(Dataset, dataset.home.dataset_id)
+    rows = await tools.vectors.search_keyword(
+        tools.model.space,
+        tenant=str(found.tenant_id),
+        datasets=[str(found.id)],
+        query_tokens=analyse_query("Haus", found.languages),
+        limit=5,
+    )
+    assert found.languages == ["de"]
+    assert len(rows) == 1

@@ -68,9 +68,28 @@ async def test_a_row_without_words_or_position_is_stored_and_found_by_its_vector
         SPACE, tenant="tenant", datasets=["dataset"], vector=row.dense, limit=5
     )
 
+    [found] = await vectors.fetch(SPACE, [hit.id])
     assert row.tokens == ""
-    assert hit.row.position == Position()
+    assert found.position == Position()
     assert hit.score == pytest.approx(1.0, abs=1e-3)
+
+
+async def test_a_search_that_the_server_refuses_says_so_and_is_not_empty(
+    vectors: VectorStore,
+) -> None:
+    await vectors.write(SPACE, [a_row(0)])
+
+    with pytest.raises(VectorStoreMisconfigured, match="dimensions"):
+        await vectors.search_dense(
+            SPACE, tenant="tenant", datasets=["dataset"], vector=[1.0] * (DIMENSIONS + 1), limit=5
+        )
+
+
+async def test_a_space_exists_once_it_was_written_to(vectors: VectorStore) -> None:
+    before = await vectors.exists(SPACE)
+    await vectors.write(SPACE, [a_row(0)])
+
+    assert (before, await vectors.exists(SPACE)) == (False, True)
 
 
 async def test_writing_the_same_rows_twice_stores_them_once(vectors: VectorStore) -> None:
@@ -198,8 +217,8 @@ async def test_search_stays_within_tenant_and_datasets(vectors: VectorStore) -> 
         SPACE, tenant="tenant", datasets=[], vector=a_row(0).dense, limit=9
     )
 
-    assert [hit.row.document for hit in one] == ["document"]
-    assert {hit.row.document for hit in two} == {"document", "2"}
+    assert [hit.document for hit in one] == ["document"]
+    assert {hit.document for hit in two} == {"document", "2"}
     assert none == []
 
 
@@ -223,7 +242,7 @@ async def test_keyword_search_ranks_the_better_match_first_in_any_script(
             limit=9,
         )
         assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
-        return [hit.row.ordinal for hit in hits]
+        return [hit.ordinal for hit in hits]
 
     assert await search("pump") == [1, 2]
     assert await search("東京") == [3]
@@ -302,8 +321,8 @@ async def test_a_filter_narrows_both_kinds_of_search(
         where=parse(raw),
     )
 
-    assert sorted(hit.row.ordinal for hit in dense) == expected
-    assert sorted(hit.row.ordinal for hit in keyword) == expected
+    assert sorted(hit.ordinal for hit in dense) == expected
+    assert sorted(hit.ordinal for hit in keyword) == expected
 
 
 async def test_creating_a_space_many_times_at_once_is_harmless(

