@@ -35,7 +35,7 @@ def encoded(images: Sequence[Image.Image], kind: str, **options: object) -> byte
     """A file of the kind, with a page for each image where it can have several."""
     out, (first, *others) = io.BytesIO(), images
     more = {"save_all": True, "append_images": others} if others else {}
-    first.save(out, kind, **more, **options)  # type: ignore[arg-type]  # each plugin has its own
+    first.save(out, kind, **more, **options)  # each plugin has its own
     return out.getvalue()
 
 

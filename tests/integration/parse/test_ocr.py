@@ -69,8 +69,8 @@ async def test_a_scan_arrives_page_by_page_with_the_memory_it_needs_and_the_next
     ]
     assert all(note.confidence and note.confidence > 0.9 for note in summary.page_notes)
     assert (summary.page_count, summary.pages_with_text, summary.pages_by_ocr) == (3, 3, 3)
-    _, batches = await read(pool, DEMO / "welcome.txt")
-    assert batches
+    _, of_another_file = await read(pool, DEMO / "welcome.txt")
+    assert of_another_file
     async with asyncio.timeout(10):
         while before & children():  # noqa: ASYNC110  a process of others has no event
             await asyncio.sleep(0.01)
