@@ -94,9 +94,10 @@ async def test_an_overwrite_replaces_the_text_and_embeds_only_what_is_new(client
 
 
 async def test_the_same_file_again_costs_nothing(client: Client) -> None:
-    dataset = await client.create({"a.txt": NOTE})
+    text = b"What no other document says. " + NOTE
+    dataset = await client.create({"a.txt": text})
     [document] = (await client.settled(dataset, count=1)).values()
-    await client.upload(dataset, {"a.txt": NOTE})
+    await client.upload(dataset, {"a.txt": text})
     await client.call("POST", f"/datasets/{dataset}/uploads/complete")
 
     async def all_done() -> list[dict[str, Any]]:
