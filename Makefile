@@ -1,14 +1,17 @@
 # Every command of the project. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs clean demo test check lint types arrows format migrate lock bench bench-alone chaos install-local install-dev
+.PHONY: help up down status logs clean demo test check lint types arrows format migrate lock bench bench-alone chaos install-local install-dev images up-containers down-containers test-containers
 
 # Relative on purpose: the clone's path may hold blanks.
 BOOTSTRAP := sh deploy/local/stack/bootstrap.sh
 PY := .venv/bin/python
 EXTRAS := api poller worker local
+CONTAINERS ?= docker
+COMPOSE ?= $(CONTAINERS) compose
+IMAGES ?= api poller worker local
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 16
 
 up: install-local ## Install what is missing, start the local stack in the background (WORKERS=3)
 	@$(PY) -m stack up $(if $(WORKERS),--workers $(WORKERS))
@@ -58,6 +61,20 @@ bench-alone: install-local ## Run a benchmark that starts servers of its own (NA
 
 chaos: install-local ## Run everything under faults and compare with a quiet run (SEED=7 FAULTS=100 FILES=500)
 	@PYTHONPATH=tests $(PY) -m bench.chaos $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(FILES),--files $(FILES)) $(ARGS)
+
+images: ## Build the containers' images and print their sizes (CONTAINERS=docker BUILD_FLAGS='...')
+	@CONTAINERS='$(CONTAINERS)' BUILD_FLAGS="$$BUILD_FLAGS" sh deploy/docker/build.sh $(IMAGES)
+
+up-containers: images ## Start everything in containers; without deploy/.env a trial without accounts
+	@[ -f deploy/.env ] || (umask 077 && sh deploy/docker/new_env.sh > deploy/.env)
+	@$(COMPOSE) -f deploy/compose.yaml up --detach
+	@echo "the api answers at http://127.0.0.1:8800 once it is up; '$(COMPOSE) -f deploy/compose.yaml ps' shows the rest"
+
+down-containers: ## Stop the containers; their data stays in volumes
+	@$(COMPOSE) -f deploy/compose.yaml down
+
+test-containers: install-dev ## Build the images and drive a file through them with podman, if it is there
+	@$(PY) -m pytest deploy/docker/test_containers.py -rs --override-ini 'addopts=--import-mode=importlib' $(ARGS)
 
 lock: ## Pin the requirements anew, with hashes
 	@$(BOOTSTRAP) uv
