@@ -1,7 +1,7 @@
 """The images and the compose file, proven with podman on one machine without a registry of images.
 
-`make test-containers`; not a part of `make test`, since it builds images for minutes. It is skipped,
-and says why, where podman, podman-compose or the image to begin with is missing.
+`make test-containers`; not a part of `make test`, since it builds images for minutes. Where it is
+skipped it says why: podman, podman-compose or the image to begin with is missing.
 
     BASE_IMAGE       to begin with (that of the Dockerfiles)
     BUILD_FLAGS      more flags of the build, such as mounts of the machine's package settings
@@ -175,10 +175,14 @@ def test_files_go_from_upload_to_search_while_a_worker_dies_and_one_is_added(
 
 @pytest.mark.parametrize("service", ["api", "poller", "worker", "cloudflare", "embeddings"])
 def test_a_services_health_check_passes(project: Project, service: str) -> None:
-    for container in project.containers(service):
-        wait_until(
-            lambda: answers(project, container), READY_SECONDS, lambda: project.logs(service)
-        )
+    containers = project.containers(service)
+
+    assert containers
+    wait_until(
+        lambda: all(answers(project, each) for each in containers),
+        READY_SECONDS,
+        lambda: project.logs(service),
+    )
 
 
 @pytest.mark.parametrize("service", ["api", "poller", "worker"])
