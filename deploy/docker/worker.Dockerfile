@@ -5,11 +5,13 @@
 ARG BASE_IMAGE=docker.io/library/python:3.12-slim
 
 FROM ${BASE_IMAGE} AS packages
-RUN ["python3", "-m", "venv", "--without-pip", "/opt/venv"]
+ENV UV_SYSTEM_CERTS=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
+COPY requirements/bootstrap.txt /bootstrap.txt
+RUN python3 -m venv /opt/uv && /opt/uv/bin/pip install --require-hashes --requirement /bootstrap.txt
 COPY requirements/worker.txt /requirements.txt
-RUN --mount=type=cache,target=/root/.cache/pip \
-    python3 -m pip --python /opt/venv/bin/python install --require-hashes --only-binary :all: \
-    --requirement /requirements.txt
+RUN python3 -m venv --without-pip /opt/venv && \
+    /opt/uv/bin/uv pip install --python /opt/venv/bin/python --require-hashes --no-build \
+    --compile-bytecode --requirement /requirements.txt
 COPY libs /app
 COPY services/worker /app/worker
 RUN ["/opt/venv/bin/python", "-m", "compileall", "-q", "/app"]
