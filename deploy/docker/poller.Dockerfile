@@ -7,7 +7,7 @@ ARG BASE_IMAGE=docker.io/library/python:3.12-slim
 FROM ${BASE_IMAGE} AS packages
 ENV UV_SYSTEM_CERTS=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
 COPY requirements/bootstrap.txt /bootstrap.txt
-RUN python3 -m venv /opt/uv && /opt/uv/bin/pip install --require-hashes --requirement /bootstrap.txt
+RUN python3 -m pip install --target /opt/uv --require-hashes --requirement /bootstrap.txt
 COPY requirements/poller.txt /requirements.txt
 RUN python3 -m venv --without-pip /opt/venv && \
     /opt/uv/bin/uv pip install --python /opt/venv/bin/python --require-hashes --no-build \

@@ -10,7 +10,7 @@ import secrets
 import shutil
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 DEPLOY = Path(__file__).parents[1]
@@ -99,19 +99,22 @@ class Project:
         environment = {**self.podman.environment, **self.settings}
         return run([*command, *arguments], environment, check=check, folder=self._folder)
 
-    def containers(self, service: str) -> list[str]:
-        """The ids of a service's containers that run, the oldest first."""
+    def containers(self, service: str, *, all_of_them: bool = False) -> list[str]:
+        """The ids of a service's containers that run, or of all, the oldest first."""
         printed = self.podman(
-            "ps", "--no-trunc", "--sort", "created", "--format", "{{.ID}}",
+            "ps", "--no-trunc", "--format", "{{.CreatedAt}} {{.ID}}",
+            *(["--all"] if all_of_them else []),
             "--filter", f"label=com.docker.compose.project={self.name}",
             "--filter", f"label=com.docker.compose.service={service}",
         )  # fmt: skip
-        return printed.split()
+        return [line.split()[-1] for line in sorted(printed.splitlines())]
 
-    def logs(self, service: str) -> str:
-        return "\n".join(
-            self.podman("logs", "--tail", "60", each, check=False)
-            for each in self.containers(service)
+    def logs_of(self, services: Sequence[str]) -> Callable[[], str]:
+        """Their last lines, once they are asked for."""
+        return lambda: "\n".join(
+            f"{service}: {self.podman('logs', '--tail', '40', each, check=False)}"
+            for service in services
+            for each in self.containers(service, all_of_them=True)
         )
 
     def state(self, container: str) -> dict[str, object]:

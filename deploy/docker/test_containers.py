@@ -33,6 +33,10 @@ PDF = "oven-manual.pdf"
 # Enough of them that a worker which is killed soon after the first has begun holds several.
 COPIES = 12
 OWN_USER = "10001"
+STORES = ("postgres", "redis", "milvus", "objects")
+STAND_INS = ("cloudflare", "embeddings")
+SERVICES = ("api", "poller", "worker")
+ONCE = ("migrate", "api-key")
 
 # What only one service may bring, and what it must be able to import.
 IMPORTS = {
@@ -86,13 +90,13 @@ def project(
         pytest.skip("podman-compose is not installed: pip install podman-compose")
     made = Project(podman, [composer], tmp_path_factory.mktemp("project"), TAG)
     try:
-        made.compose("up", "--detach", "--scale", "worker=1")
-        wait_until(lambda: is_ready(made), READY_SECONDS, lambda: made.logs("api"))
-        wait_until(
-            lambda: all(answers(made, each) for each in made.containers("worker")),
-            READY_SECONDS,
-            lambda: made.logs("worker"),
-        )
+        # Podman asks for no one's health without systemd, so we wait for each step ourselves.
+        for services in (STORES, STAND_INS, ("migrate",), ("api-key",)):
+            made.compose("up", "--detach", "--no-deps", *services)
+            wait_until(lambda: has_begun(made, services), READY_SECONDS, made.logs_of(services))  # noqa: B023
+        made.compose("up", "--detach", "--no-deps", "--scale", "worker=1", *SERVICES)
+        wait_until(lambda: has_begun(made, SERVICES), READY_SECONDS, made.logs_of(SERVICES))
+        wait_until(lambda: is_ready(made), READY_SECONDS, made.logs_of(SERVICES))
         yield made
     finally:
         made.remove()
@@ -147,15 +151,19 @@ def test_files_go_from_upload_to_search_while_a_worker_dies_and_one_is_added(
         for upload in made["upload_urls"]:
             put(project, upload, contents[upload["file_name"]])
         wait_until(
-            lambda: jobs(api, dataset, "processing") != [], WORK_SECONDS, worker_logs(project)
+            lambda: jobs(api, dataset, "processing") != [],
+            WORK_SECONDS,
+            project.logs_of(("worker", "poller")),
         )
 
         project.podman("kill", "--signal", "KILL", project.containers("worker")[0])
-        project.compose("up", "--detach", "--no-recreate", "--scale", "worker=2")
+        project.compose(
+            "up", "--detach", "--no-deps", "--no-recreate", "--scale", "worker=2", "worker"
+        )
         wait_until(
             lambda: len(jobs(api, dataset, "completed")) == len(names),
             WORK_SECONDS,
-            worker_logs(project),
+            project.logs_of(("worker", "poller")),
         )
         hits = answer(
             api.post(f"/datasets/{dataset}/search", json={"query": "how long is the warranty"})
@@ -181,7 +189,7 @@ def test_a_services_health_check_passes(project: Project, service: str) -> None:
     wait_until(
         lambda: all(answers(project, each) for each in containers),
         READY_SECONDS,
-        lambda: project.logs(service),
+        project.logs_of((service,)),
     )
 
 
@@ -302,6 +310,22 @@ def is_ready(project: Project) -> bool:
     return response.is_success
 
 
+def has_begun(project: Project, services: tuple[str, ...]) -> bool:
+    """Whether each of them serves, or has ended well if it is one that ends."""
+    for service in services:
+        ended = [project.state(each) for each in project.containers(service, all_of_them=True)]
+        if not ended or any(state["ExitCode"] for state in ended):
+            return False
+        running = project.containers(service)
+        if len(running) < len(ended) and service not in ONCE:
+            return False
+        if not all(answers(project, each) for each in running):
+            return False
+        if running and service in ONCE:
+            return False
+    return True
+
+
 def answers(project: Project, container: str) -> bool:
     """By the container's own health check, which nothing runs where there is no systemd."""
     command = [project.podman.program, "healthcheck", "run", container]
@@ -309,10 +333,6 @@ def answers(project: Project, container: str) -> bool:
         command, env=project.podman.environment, capture_output=True, check=False, timeout=60.0
     )
     return done.returncode == 0
-
-
-def worker_logs(project: Project) -> Callable[[], str]:
-    return lambda: project.logs("worker") + project.logs("poller")
 
 
 def wait_until(true: Callable[[], bool], seconds: float, told: Callable[[], str]) -> None:
