@@ -64,7 +64,7 @@ def run(
     if check and done.returncode != 0:
         words = f"{done.stdout}\n{done.stderr}".strip()[-3000:]
         raise CommandFailed(f"{' '.join(command)} ended with {done.returncode}:\n{words}")
-    return done.stdout
+    return done.stdout if check else done.stdout + done.stderr
 
 
 class Project:

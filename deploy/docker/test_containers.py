@@ -150,21 +150,14 @@ def test_files_go_from_upload_to_search_while_a_worker_dies_and_one_is_added(
         dataset = made["dataset"]["id"]
         for upload in made["upload_urls"]:
             put(project, upload, contents[upload["file_name"]])
-        wait_until(
-            lambda: jobs(api, dataset, "processing") != [],
-            WORK_SECONDS,
-            project.logs_of(("worker", "poller")),
-        )
+        logs = project.logs_of(("worker", "poller"))
+        wait_until(lambda: jobs(api, dataset, "processing") != [], WORK_SECONDS, logs)
 
         project.podman("kill", "--signal", "KILL", project.containers("worker")[0])
         project.compose(
             "up", "--detach", "--no-deps", "--no-recreate", "--scale", "worker=2", "worker"
         )
-        wait_until(
-            lambda: len(jobs(api, dataset, "completed")) == len(names),
-            WORK_SECONDS,
-            project.logs_of(("worker", "poller")),
-        )
+        wait_until(lambda: len(jobs(api, dataset, "completed")) == len(names), WORK_SECONDS, logs)
         hits = answer(
             api.post(f"/datasets/{dataset}/search", json={"query": "how long is the warranty"})
         )["hits"]
