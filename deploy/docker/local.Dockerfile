@@ -1,4 +1,5 @@
-# What stands in for accounts on one machine: Cloudflare's queue and R2, an S3 server, embeddings.
+# What stands in for accounts on one machine: Cloudflare's queue and R2, an S3 server, embeddings;
+# and small stores, for a machine that no registry of images can be reached from (wheels.yaml).
 # From the repository's root: docker build -f deploy/docker/local.Dockerfile -t sluice-local .
 
 # Any image with Python 3.11 or newer, its venv module, pip and Debian's user tools.
@@ -8,10 +9,10 @@ FROM ${BASE_IMAGE} AS packages
 ENV UV_SYSTEM_CERTS=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
 COPY requirements/bootstrap.txt /bootstrap.txt
 RUN python3 -m pip install --target /opt/uv --require-hashes --requirement /bootstrap.txt
-COPY requirements/local.txt /requirements.txt
+COPY requirements/standins.txt /requirements.txt
 RUN python3 -m venv --without-pip /opt/venv && \
     /opt/uv/bin/uv pip install --python /opt/venv/bin/python --require-hashes --no-build \
-    --compile-bytecode --requirement /requirements.txt
+    --requirement /requirements.txt
 COPY deploy/local/cloudflare_standin /app/cloudflare_standin
 COPY deploy/local/embeddings_server /app/embeddings_server
 RUN ["/opt/venv/bin/python", "-m", "compileall", "-q", "/app"]
@@ -30,7 +31,7 @@ RUN groupadd --gid 10001 sluice && \
 COPY --from=packages /opt/venv /opt/venv
 COPY --from=packages /app /app
 COPY deploy/docker/answers.py /opt/answers.py
-# The files are compiled already, and the root file system may be read-only.
+# The root file system may be read-only.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPATH=/app \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -4,6 +4,7 @@
 skipped it says why: podman, podman-compose or the image to begin with is missing.
 
     BASE_IMAGE       to begin with (that of the Dockerfiles)
+    IMAGE_TAG        of images that were built before, which are then taken as they are
     BUILD_FLAGS      more flags of the build, such as mounts of the machine's package settings
     PODMAN_COMPOSE   the program (podman-compose)
     CONTAINERS_CONF  podman's own settings, where the machine needs others
@@ -23,7 +24,7 @@ from deploy.docker.project import DEPLOY, Podman, Project
 
 ROOT = DEPLOY.parent
 NAMES = ("api", "poller", "worker", "local")
-TAG = "test"
+TAG = os.environ.get("IMAGE_TAG") or "test"
 BUILD_SECONDS = 3600.0
 READY_SECONDS = 420.0  # of a busy machine; everything is loaded for the first time
 WORK_SECONDS = 600.0
@@ -70,13 +71,14 @@ def podman() -> Podman:
 
 @pytest.fixture(scope="session")
 def images(podman: Podman) -> dict[str, int]:
-    """The bytes of each image, all built from this tree."""
-    subprocess.run(
-        ["sh", str(DEPLOY / "docker" / "build.sh"), *NAMES],
-        env={**os.environ, "CONTAINERS": podman.program, "TAG": TAG},
-        check=True,
-        timeout=BUILD_SECONDS,
-    )
+    """The bytes of each image, all built from this tree unless IMAGE_TAG names them."""
+    if not os.environ.get("IMAGE_TAG"):
+        subprocess.run(
+            ["sh", str(DEPLOY / "docker" / "build.sh"), *NAMES],
+            env={**os.environ, "CONTAINERS": podman.program, "TAG": TAG},
+            check=True,
+            timeout=BUILD_SECONDS,
+        )
     return {name: podman.image_bytes(image(name)) for name in NAMES}
 
 
