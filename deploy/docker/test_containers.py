@@ -32,7 +32,7 @@ LOOK_SECONDS = 0.3
 SAMPLES = sorted((ROOT / "tests" / "data" / "demo").iterdir())
 PDF = "oven-manual.pdf"
 # Enough of them that a worker which is killed soon after the first has begun holds several.
-COPIES = 12
+COPIES = 4
 OWN_USER = "10001"
 STORES = ("postgres", "redis", "milvus", "objects")
 STAND_INS = ("cloudflare", "embeddings")
