@@ -235,7 +235,8 @@ def test_a_service_that_is_told_to_stop_leaves_in_good_order(
 
     project.podman("stop", "--time", "60", container)
 
-    assert project.state(container)["ExitCode"] == 0
+    # Uvicorn ends by the signal that it was told to stop by; 137 would be a kill.
+    assert project.state(container)["ExitCode"] in ({0, 143} if service == "api" else {0})
 
 
 def default_base() -> str:
