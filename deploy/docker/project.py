@@ -87,6 +87,9 @@ class Project:
             "API_PUBLISHED_PORT": str(api_port),
             "STANDIN_R2_PORT": str(r2_port),
             "SLUICE_R2_ENDPOINT_URL": f"http://r2.localhost:{r2_port}",
+            # Made-up vectors: what is proven here is that everything reaches everything.
+            "SLUICE_EMBEDDINGS_MODE": "synthetic",
+            "SLUICE_EMBEDDING_MODEL": "synthetic",
         }
         self.api_url = f"http://127.0.0.1:{api_port}"
         self.r2_port = r2_port
