@@ -118,9 +118,7 @@ def test_an_image_holds_no_compiler(podman: Podman, images: None, name: str) -> 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_image_imports_what_its_service_needs(
-    podman: Podman, images: None, name: str
-) -> None:
+def test_an_image_imports_what_its_service_needs(podman: Podman, images: None, name: str) -> None:
     code = f"import {', '.join(IMPORTS[name])}; print('imported')"
 
     assert in_image(podman, name, "python", "-c", code).split() == ["imported"]
