@@ -148,12 +148,16 @@ def test_files_go_from_upload_to_search_while_a_worker_dies_and_one_is_added(
             )
         )
         dataset = made["dataset"]["id"]
+        # Without answers no attempt ends, so the kill hits some.
+        (embeddings,) = project.containers("embeddings")
+        project.podman("pause", embeddings)
         for upload in made["upload_urls"]:
             put(project, upload, contents[upload["file_name"]])
         logs = project.logs_of(("worker", "poller"))
         wait_until(lambda: jobs(api, dataset, "processing") != [], WORK_SECONDS, logs)
 
         project.podman("kill", "--signal", "KILL", project.containers("worker")[0])
+        project.podman("unpause", embeddings)
         project.compose(
             "up", "--detach", "--no-deps", "--no-recreate", "--scale", "worker=2", "worker"
         )
@@ -191,7 +195,7 @@ def test_a_container_gives_a_process_no_rights(project: Project, service: str) -
     container = project.containers(service)[0]
     status = project.podman("exec", container, "cat", "/proc/self/status")
     wrote = project.podman(
-        "exec", container, "sh", "-c", "touch /app/x || touch /opt/venv/x || touch /x || echo none",
+        "exec", container, "sh", "-c", "{ touch /app/x || touch /opt/venv/x || touch /x; } 2>/dev/null || echo none",
         check=False,
     )  # fmt: skip
 
@@ -208,6 +212,7 @@ def test_parser_children_have_a_filter_of_their_own_within_the_containers(
     """The template has the container's filters; each child has one more, and its own limits."""
     code = r"""
 import re
+from pathlib import Path
 for process in Path("/proc").glob("[0-9]*"):
     if b"pipeline.parse.template" in (process / "cmdline").read_bytes():
         status, limits = ((process / name).read_text() for name in ("status", "limits"))
