@@ -195,7 +195,8 @@ def test_a_container_gives_a_process_no_rights(project: Project, service: str) -
     container = project.containers(service)[0]
     status = project.podman("exec", container, "cat", "/proc/self/status")
     wrote = project.podman(
-        "exec", container, "sh", "-c", "{ touch /app/x || touch /opt/venv/x || touch /x; } 2>/dev/null || echo none",
+        "exec", container, "sh", "-c",
+        "{ touch /app/x || touch /opt/venv/x || touch /x; } 2>/dev/null || echo none",
         check=False,
     )  # fmt: skip
 
