@@ -127,6 +127,10 @@ class Project:
 
     def remove(self) -> None:
         """Its containers, volumes and network, whatever state they are in."""
+        label = f"label=com.docker.compose.project={self.name}"
+        # First by their label: `down` knows of no more replicas than the file says.
+        for each in self.podman("ps", "--all", "--quiet", "--filter", label).split():
+            self.podman("rm", "--force", "--time", "5", each, check=False)
         self.compose("down", "--volumes", "--timeout", "5", check=False)
 
 
