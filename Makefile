@@ -1,14 +1,17 @@
 # Every command of the project. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs clean demo test check lint types arrows format migrate models lock bench bench-alone chaos install-local install-dev
+.PHONY: help up down status logs clean demo test check lint types arrows format migrate models lock bench bench-alone chaos install-local install-dev images up-containers down-containers test-containers
 
 # Relative on purpose: the clone's path may hold blanks.
 BOOTSTRAP := sh deploy/local/stack/bootstrap.sh
 PY := .venv/bin/python
-EXTRAS := api poller worker local multilingual
+EXTRAS := api poller worker standins local multilingual
+CONTAINERS ?= docker
+COMPOSE ?= $(CONTAINERS) compose
+IMAGES ?= api poller worker local
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 16
 
 up: install-local ## Install what is missing, start the local stack in the background (WORKERS=3)
 	@$(PY) -m stack up $(if $(WORKERS),--workers $(WORKERS))
@@ -62,6 +65,20 @@ chaos: install-local ## Run everything under faults and compare with a quiet run
 models: install-local ## Fetch docling's models for PDFs, some 700 MB (DIR=.local/models)
 	@DIR='$(or $(DIR),.local/models)' $(PY) -c "import os, docling_rs; folder = os.path.abspath(os.environ['DIR']); \
 	docling_rs.download_models(folder, enrichment=False); print('Start the workers with SLUICE_DOCLING_MODELS=' + folder)"
+
+images: ## Build the containers' images and print their sizes (CONTAINERS=docker BUILD_FLAGS='...')
+	@CONTAINERS='$(CONTAINERS)' BUILD_FLAGS="$$BUILD_FLAGS" sh deploy/docker/build.sh $(IMAGES)
+
+up-containers: images ## Start everything in containers; without deploy/.env a trial without accounts
+	@[ -f deploy/.env ] || (umask 077 && sh deploy/docker/new_env.sh > deploy/.env)
+	@$(COMPOSE) -f deploy/compose.yaml up --detach
+	@echo "the api answers at http://127.0.0.1:8800 once it is up; '$(COMPOSE) -f deploy/compose.yaml ps' shows the rest"
+
+down-containers: ## Stop the containers; their data stays in volumes
+	@$(COMPOSE) -f deploy/compose.yaml down
+
+test-containers: install-dev ## Build the images and drive a file through them with podman, if it is there
+	@$(PY) -m pytest deploy/docker/test_containers.py -rs --override-ini 'addopts=--import-mode=importlib' $(ARGS)
 
 lock: ## Pin the requirements anew, with hashes
 	@$(BOOTSTRAP) uv
