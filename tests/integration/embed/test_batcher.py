@@ -264,7 +264,7 @@ async def test_a_crowd_on_its_way_is_waited_for_and_who_goes_first_waits_for_nob
             await asyncio.sleep(after)
             await batcher.embed(payer(name), [f"text of {name}"])
 
-    crowd = [asyncio.create_task(come(name, 0.01 * n)) for n, name in enumerate(names)]
+    crowd = [asyncio.create_task(come(name, 0.05 * n)) for n, name in enumerate(names)]
     await asyncio.sleep(0.03)
     began = time.monotonic()
     await batcher.embed(payer("first", is_first=True), ["in a hurry"])
@@ -272,7 +272,8 @@ async def test_a_crowd_on_its_way_is_waited_for_and_who_goes_first_waits_for_nob
     await asyncio.gather(*crowd)
 
     assert took < 0.5
-    assert await requests_of(server) - before <= 5
+    # Unless they are waited for, hardly two of them meet.
+    assert await requests_of(server) - before <= 15
 
 
 async def test_small_files_that_arrive_together_fill_their_calls(

@@ -29,7 +29,6 @@ ENDS = {
     "nested-bomb.docx": "unsupported_type",
     "laughs.docx": "document_corrupt",
     "flate-bomb.pdf": "parser_out_of_memory",
-    "nested-forms.pdf": "parser_timeout",
     "million-pages.pdf": "too_many_pages",
     "deep.json": "document_corrupt",
     "deep-objects.jsonl": "document_corrupt",
@@ -40,6 +39,8 @@ ENDS = {
     "page-loop.pdf": "no_text_found",
     "blank.txt": "no_text_found",
 }
+# What costs both time and memory without end, whichever limit is reached first.
+MAY_END = {"nested-forms.pdf": ("parser_timeout", "parser_out_of_memory")}
 TEXTS = {
     "large-cell.csv": "dough dough",
     "sparse.xlsx": "A: first\n\nXFD: last",
@@ -96,7 +97,7 @@ async def test_a_hostile_file_ends_in_a_type_or_with_its_text(
         end = ", ".join(summary.warnings) or "completed"
 
     assert told
-    assert end == ENDS.get(name, end)
+    assert end in MAY_END.get(name, (ENDS.get(name, end),))
     assert TEXTS.get(name, "") in text
     assert MARK not in text
 
