@@ -112,9 +112,12 @@ def read_scores(answer: Any, *, count: int) -> list[float]:
         score = result.get("relevance_score", result.get("score"))
         if not isinstance(index, int) or not isinstance(score, int | float):
             raise ValueError("a result has no index or no score")
-        if not math.isfinite(score):
+        try:
+            scores[index] = float(score)
+        except OverflowError as error:
+            raise ValueError("a score is no number") from error
+        if not math.isfinite(scores[index]):
             raise ValueError("a score is no number")
-        scores[index] = float(score)
     if scores.keys() != set(range(count)) or len(results) != count:
         raise ValueError("not one result for each passage")
     return [scores[index] for index in range(count)]

@@ -4,6 +4,9 @@ from datetime import UTC, datetime
 from time import perf_counter
 from uuid import UUID
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
 from api.auth import Caller
 from api.errors import FieldError, InvalidRequest
 from api.limits import Limits
@@ -16,6 +19,8 @@ from pipeline.filters import Filter, FilterError
 from pipeline.filters import parse as parse_filter
 from pipeline.passages import Passage
 from pipeline.questions import Answer, Caveat, Mode, Question
+
+log = structlog.get_logger(__name__)
 
 
 async def answer_search(
@@ -80,14 +85,18 @@ async def _record(answer: Answer, question: Question, caller: Caller, resources:
         return
     model = resources.embedder.model
     asked = question.dataset_ids or ()
-    async with resources.sessions.begin() as session:
-        UsageRepository(session).record_search(
-            tenant_id=caller.tenant_id,
-            dataset_id=asked[0] if len(asked) == 1 else None,
-            model=model.model,
-            tokens=answer.tokens,
-            cost=model.cost_of(answer.tokens),
-        )
+    try:
+        async with resources.sessions.begin() as session:
+            UsageRepository(session).record_search(
+                tenant_id=caller.tenant_id,
+                dataset_id=asked[0] if len(asked) == 1 else None,
+                model=model.model,
+                tokens=answer.tokens,
+                cost=model.cost_of(answer.tokens),
+            )
+    except (SQLAlchemyError, OSError) as error:
+        # The answer is there and paid for; refused now it would be paid for again.
+        log.warning("usage.write_failed", error=type(error).__name__)
 
 
 async def _urls(

@@ -100,7 +100,11 @@ class Placer:
         position = _position_within(block, start)
         if position.line is None and position.box is None:
             return position
-        blocks = [known.block for known in self._blocks if known.block.char_start < end]
+        blocks = [
+            known.block
+            for known in self._blocks
+            if known.block.char_start < end and _is_beside(known.block.position, position)
+        ]
         if position.line is not None:
             inner = _position_within(blocks[-1], end)
             line_end = max(position.line, inner.line or position.line)
@@ -124,6 +128,11 @@ class Placer:
         paths = [block.heading_path for block in texts or blocks]
         shared = takewhile(lambda level: len(set(level)) == 1, zip(*paths, strict=False))
         return tuple(level[0] for level in shared)
+
+
+def _is_beside(one: Position, other: Position) -> bool:
+    """Whether both are of one sheet and one attachment, so that lines and boxes compare."""
+    return (one.attachment, one.sheet) == (other.attachment, other.sheet)
 
 
 def _header_before(known: _Known, start: int) -> str:

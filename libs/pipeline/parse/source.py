@@ -15,6 +15,17 @@ _WARNED = {
     PageReason.OCR_LOW_CONFIDENCE: "ocr_low_confidence",
     PageReason.OCR_LIMIT: "ocr_limit_reached",
 }
+# Text may be missing there, whatever a text layer holds besides.
+_LACKING = frozenset(
+    {PageReason.OCR_OFF, PageReason.OCR_LIMIT, PageReason.NO_TEXT, PageReason.UNREADABLE}
+)
+
+
+@dataclass(slots=True)
+class Recognitions:
+    """Pages recognised so far, those of a mail's attachments included."""
+
+    pages: int = 0
 
 
 def _nothing() -> None:
@@ -36,6 +47,7 @@ class Source:
     scratch: Path
     readers: "Mapping[MediaType, Reader]" = field(default_factory=dict)
     before_ocr: Callable[[], None] = _nothing
+    recognitions: Recognitions = field(default_factory=Recognitions)
 
     def must_fit_in_memory(self) -> None:
         """For readers that hold the whole file; raises TooLarge."""
@@ -87,10 +99,11 @@ class Notes:
         has_text = has_text or any(draft.text.strip() for draft in drafts)
         self.pages_with_text = (self.pages_with_text or 0) + has_text
         self.pages_by_ocr = (self.pages_by_ocr or 0) + by_ocr
-        if not has_text and (note is None or note.reason is not PageReason.BLANK):
-            self.shown_without_text = True
         if note is None:
+            self.shown_without_text |= not has_text
             return
+        lacks_text = not has_text and note.reason is not PageReason.BLANK
+        self.shown_without_text |= lacks_text or note.reason in _LACKING
         if note.reason in _WARNED:
             self.warn(_WARNED[note.reason])
         if len(self.page_notes) < PAGE_NOTES_MAX:

@@ -21,6 +21,7 @@ DAYS_DEFAULT = 30
 DAYS_MAX = 366
 GROUPS_DEFAULT = 100
 MODEL_CHARS_MAX = 200
+MODEL_FORMAT = r"^[^\x00-\x1f]*$"  # Postgres takes no NUL, and no model has a control character
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,10 @@ async def get_usage(
     document_id: Annotated[UUID | None, QueryParameter(description="Of this document.")] = None,
     task_id: Annotated[UUID | None, QueryParameter(description="Of this job.")] = None,
     model: Annotated[
-        str | None, QueryParameter(max_length=MODEL_CHARS_MAX, description="Of this model.")
+        str | None,
+        QueryParameter(
+            max_length=MODEL_CHARS_MAX, pattern=MODEL_FORMAT, description="Of this model."
+        ),
     ] = None,
     limit: Limit = GROUPS_DEFAULT,
 ) -> UsageView:

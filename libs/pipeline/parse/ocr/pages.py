@@ -97,7 +97,7 @@ class PageCompletion:
             uncovered=share,
         )
         if not read.drafts:
-            return drafts, None if drafts else read.note
+            return drafts, read.note if not drafts or not legible else None
         return _merged(drafts if legible else [], read.drafts), read.note
 
 

@@ -19,11 +19,10 @@ class Recognised:
 
 
 class Pictures:
-    """Counts the pages of its document that were recognised; the networks load with the first."""
+    """Counts the pages that were recognised; the networks load with the first."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._recognised = 0
 
     @property
     def refusal(self) -> PageReason | None:
@@ -31,12 +30,13 @@ class Pictures:
         limits = self._source.limits
         if not limits.ocr:
             return PageReason.OCR_OFF
-        return PageReason.OCR_LIMIT if self._recognised >= limits.ocr_pages_max else None
+        recognised = self._source.recognitions.pages
+        return PageReason.OCR_LIMIT if recognised >= limits.ocr_pages_max else None
 
     def begin(self) -> None:
         """Makes room for one more; before it is drawn, for that may take most of the memory."""
         self._source.before_ocr()
-        self._recognised += 1
+        self._source.recognitions.pages += 1
 
     def read(
         self,

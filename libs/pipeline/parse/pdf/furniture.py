@@ -2,12 +2,12 @@
 
 A line is furniture only if nothing but furniture stands between it and the top or bottom edge, if
 it is set no larger than the text and apart from it, and if it has been seen there on several
-pages, numbers in it aside; or if it is nothing but a number that grows with the pages.
+pages, where numbers in it may grow with the pages; or if it is nothing but such a number.
 """
 
 import re
 from collections.abc import Hashable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, product
 
 from pipeline.parse.pdf.lines import Line, Page
 
@@ -18,9 +18,10 @@ LINES_MAX = 4  # of each band: a longer running head is none
 PLACE_POINTS = 4.0  # lines nearer to each other stand at one place
 SIZE_SHARE_MAX = 1.15  # of the text's size; what is larger is a title, even if it comes again
 CHARACTERS_MAX = 200
+NUMBERS_MAX = 3  # of a line, that may grow with the pages
 ADJOINING = 1.6  # in sizes: as near as the lines of one paragraph
 
-_DIGITS = re.compile(r"\d+")
+_DIGITS = re.compile(r"(\d{1,6})")
 _NUMBER = re.compile(
     r"\W*(?:page|seite|pagina|página|p\.|pag\.|стр\.)?\s*(\d{1,5}|[ivxlc]{1,7})"
     r"(?:\s*(?:of|von|de|di|sur|из|/|\|)\s*\d{1,5})?\W*",
@@ -68,7 +69,8 @@ class Furniture:
         for page in pages:
             for edge, line in _edge_lines(page):
                 for step in _steps(page, edge, line):
-                    self._lines.add((edge, step, _shape(line.text)), page.number)
+                    for shape in _shapes(line.text, page.number):
+                        self._lines.add((edge, step, shape), page.number)
                     if (number := _number(line.text)) is not None:
                         self._numbers.add((edge, step, number - page.number), page.number)
 
@@ -102,7 +104,10 @@ class Furniture:
                 pages = self._numbers.pages((edge, step, number - page.number))
                 least = NUMBERED_PAGES_MIN
             else:
-                pages = self._lines.pages((edge, step, _shape(line.text)))
+                pages = max(
+                    self._lines.pages((edge, step, shape))
+                    for shape in _shapes(line.text, page.number)
+                )
                 least = PAGES_MIN
             if pages >= least:
                 return True
@@ -155,8 +160,20 @@ def _steps(page: Page, edge: str, line: Line) -> tuple[int, int]:
     return step, step + 1
 
 
-def _shape(text: str) -> str:
-    return _DIGITS.sub("#", " ".join(text.split()).casefold())
+def _shapes(text: str, page: int) -> list[str]:
+    """The text with each number as it stands, and as one that grows with the pages.
+
+    An amount or a customer's number at the same place of each page is neither: it is text.
+    """
+    parts = _DIGITS.split(" ".join(text.split()).casefold())
+    numbers = parts[1::2]
+    if len(numbers) > NUMBERS_MAX:
+        return ["".join(parts)]
+    shapes = []
+    for grown in product(*((number, f"#{int(number) - page}") for number in numbers)):
+        parts[1::2] = grown
+        shapes.append("".join(parts))
+    return shapes
 
 
 def _number(text: str) -> int | None:

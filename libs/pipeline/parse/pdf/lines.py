@@ -139,7 +139,8 @@ class View:
     """From a page's own coordinates to those of the page as it is shown."""
 
     def __init__(self, page: pypdfium2.PdfPage) -> None:
-        self._left, self._bottom, right, top = page.get_cropbox()
+        # What PDFium shows: a box may come from the page tree, or reach beyond the sheet.
+        self._left, self._bottom, right, top = page.get_bbox()
         self._across, self._up = right - self._left, top - self._bottom
         self.rotation = int(page.get_rotation()) // 90  # to the right
         turned = self.rotation % 2
