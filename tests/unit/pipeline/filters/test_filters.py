@@ -222,6 +222,8 @@ def test_what_is_asked_of_documents_is_kept_apart_from_what_is_asked_of_rows() -
         ({"metadata": {"a": {"gte": True}}}, "metadata.a"),
         ({"metadata": {"a": {"in": [[]]}}}, "metadata.a"),
         ({"metadata": {"a": float("inf")}}, "metadata.a"),
+        ({"metadata": {"a": float("nan")}}, "metadata.a"),
+        ({"metadata": {"a": 10**400}}, "metadata.a"),
         ({"metadata": {"a": "x" * 513}}, "metadata.a"),
     ],
 )

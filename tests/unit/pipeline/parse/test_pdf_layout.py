@@ -11,7 +11,7 @@ from pipeline.parse.limits import ParseLimits
 from pipeline.parse.media_types import MediaType
 from pipeline.parse.pdf.reader import read_pdf
 from pipeline.parse.source import Notes, Source
-from support.pdfs import HEIGHT, Sheet, pdf_of
+from support.pdfs import HEIGHT, WIDTH, Sheet, pdf_of
 from unit.pipeline.parse.conftest import Parse
 
 LEFT_COLUMN = [
@@ -259,6 +259,35 @@ def test_a_page_of_nothing_but_a_running_head_has_been_read(tmp_path: Path) -> N
     assert (notes.pages_with_text, notes.pages_by_ocr) == (4, 0)
     assert notes.page_notes == [PageNote(5, PageReason.BLANK)]
     assert notes.warnings == []
+
+
+def test_what_differs_from_page_to_page_is_text_though_it_stands_at_one_place(
+    parse: Parse,
+) -> None:
+    totals = ("1,204.50", "88.10", "9,310.00")
+    sheets = [
+        Sheet().line(f"Total due: {total}", 50, 40).lines(LEFT_COLUMN, 50, 120) for total in totals
+    ]
+
+    blocks, _ = parse(pdf_of(*sheets), "a.pdf")
+
+    assert [total for total in totals if f"Total due: {total}" in texts(blocks)] == list(totals)
+
+
+def test_boxes_are_right_on_a_page_whose_size_stands_in_the_page_tree(tmp_path: Path) -> None:
+    content = pdf_of(Sheet().lines(LEFT_COLUMN, 50, 90))
+    size = b"/MediaBox [0 0 %d %d]" % (WIDTH, HEIGHT)
+    tree = content.replace(size, b" " * len(size)).replace(b"/Type /Pages", size + b" /Type /Pages")
+
+    positions = []
+    for name, each in (("own", content), ("inherited", tree)):
+        path = tmp_path / name
+        path.write_bytes(each)
+        source = Source(path, MediaType.PDF, len(each), ParseLimits(), tmp_path)
+        positions.append([draft.position for draft in read_pdf(source, Notes())])
+
+    assert positions[0]
+    assert positions[1] == positions[0]
 
 
 def test_the_same_file_gives_the_same_blocks(parse: Parse, tmp_path: Path) -> None:
