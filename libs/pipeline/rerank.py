@@ -6,6 +6,7 @@ Inference, `{query, texts}` answered by `[{index, score}]`. No call is repeated:
 there is an order to fall back on.
 """
 
+import asyncio
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -73,8 +74,10 @@ class Reranker:
             RerankFailed: no answer in time, or none that can be used.
         """
         try:
-            answer = await self._client.post(self._model.url, json=self._body(query, passages))
-        except httpx.TimeoutException as error:
+            # The client's own limit is of each read: an answer may drip in without end.
+            async with asyncio.timeout(self._model.timeout.total_seconds()):
+                answer = await self._client.post(self._model.url, json=self._body(query, passages))
+        except (httpx.TimeoutException, TimeoutError) as error:
             raise RerankFailed("the reranker did not answer in time") from error
         except httpx.HTTPError as error:
             raise RerankFailed("the reranker could not be reached") from error

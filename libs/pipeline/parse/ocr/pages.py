@@ -24,6 +24,7 @@ POINTS = 72
 # A page of A3; what is larger is drawn with fewer dots. Three bytes each, and some copies.
 PIXELS_MAX = 16_000_000
 SMALL_PIXELS_MAX = 2_000_000
+SIDE_PIXELS_MAX = 20_000
 # A page of so many characters is not empty; one with a picture of so much of it may still be a
 # scan with a stamp or a line below it.
 ENOUGH_CHARACTERS = 200
@@ -165,7 +166,11 @@ def _ink(page: pypdfium2.PdfPage, boxes: list[Box]) -> ink.Ink:
 def _scale(page: pypdfium2.PdfPage, dpi: int, pixels_max: int) -> float:
     """Pixels a point: as many as asked for, as long as the page has no more than it may."""
     width, height = page.get_size()
-    return min(dpi / POINTS, math.sqrt(pixels_max / max(width * height, 1.0)))
+    return min(
+        dpi / POINTS,
+        math.sqrt(pixels_max / max(width * height, 1.0)),
+        SIDE_PIXELS_MAX / max(width, height, 1.0),  # a strip is a pixel wide at least
+    )
 
 
 def _drawn(page: pypdfium2.PdfPage, scale: float, *, gray: bool = False) -> NDArray[np.uint8]:
