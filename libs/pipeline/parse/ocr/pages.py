@@ -166,11 +166,9 @@ def _ink(page: pypdfium2.PdfPage, boxes: list[Box]) -> ink.Ink:
 def _scale(page: pypdfium2.PdfPage, dpi: int, pixels_max: int) -> float:
     """Pixels a point: as many as asked for, as long as the page has no more than it may."""
     width, height = page.get_size()
-    return min(
-        dpi / POINTS,
-        math.sqrt(pixels_max / max(width * height, 1.0)),
-        SIDE_PIXELS_MAX / max(width, height, 1.0),  # a strip is a pixel wide at least
-    )
+    whole = math.sqrt(pixels_max / max(width * height, 1.0))
+    longest = SIDE_PIXELS_MAX / max(width, height, 1.0)  # a strip is a pixel wide at least
+    return float(min(dpi / POINTS, whole, longest))
 
 
 def _drawn(page: pypdfium2.PdfPage, scale: float, *, gray: bool = False) -> NDArray[np.uint8]:
