@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,18 +36,10 @@ from support.catalog import Home, apply, document_of, make_home
 from worker.settings import WorkerSettings
 
 
-@asynccontextmanager
-async def open_tools(
-    servers: Backends,
-    sessions: Sessions,
-    bucket: str,
-    collection_prefix: str,
-    tmp_path: Path,
-    *,
-    objects: type[ObjectStore] = ObjectStore,
-    vectors: type[VectorStore] = VectorStore,
+@pytest.fixture
+async def tools(
+    servers: Backends, sessions: Sessions, bucket: str, collection_prefix: str, tmp_path: Path
 ) -> AsyncIterator[Tools]:
-    """What the stages work with, on the session's servers; the stores may be a test's own."""
     for name in ("milvus", "embeddings"):
         servers.start(name)
     settings = WorkerSettings.model_validate(
@@ -70,22 +62,14 @@ async def open_tools(
         stack.push_async_callback(batcher.aclose)
         yield Tools(
             sessions=sessions,
-            objects=await stack.enter_async_context(objects.open(settings)),
-            vectors=await stack.enter_async_context(vectors.open(settings)),
+            objects=await stack.enter_async_context(ObjectStore.open(settings)),
+            vectors=await stack.enter_async_context(VectorStore.open(settings)),
             batcher=batcher,
             model=model,
             parsers=parsers,
             policy=Policy(),
             scratch=tmp_path,
         )
-
-
-@pytest.fixture
-async def tools(
-    servers: Backends, sessions: Sessions, bucket: str, collection_prefix: str, tmp_path: Path
-) -> AsyncIterator[Tools]:
-    async with open_tools(servers, sessions, bucket, collection_prefix, tmp_path) as ready:
-        yield ready
 
 
 @dataclass(frozen=True, slots=True)

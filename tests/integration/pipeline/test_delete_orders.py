@@ -8,6 +8,7 @@ is, and nothing anywhere is left of what is gone. All orders run side by side.
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,13 @@ from db.engine import Sessions
 from db.models import Dataset, Document
 from integration.pipeline.held_stores import HeldObjects, HeldVectors
 from integration.pipeline.orders import NAME, Order, World
+from pipeline.embed.batcher import Batcher
+from pipeline.embed.client import Embedder
+from pipeline.embed.configured import configured_model
 from pipeline.lease import LeaseKeeper
+from pipeline.parse.limits import ParseLimits
+from pipeline.parse.pool import ParserPool
+from pipeline.policy import Policy
 from pipeline.run import Runner
 from pipeline.stages import process
 from pipeline.tools import Tools
@@ -28,7 +35,7 @@ from stack.backends import Backends
 from stack.ports import LOOPBACK
 from support.buckets import store_client
 from support.catalog import document_of, jobs_of, make_home
-from support.indexed import open_tools
+from worker.settings import WorkerSettings
 
 AT_ONCE = 8
 STEPS = ("attempt",) * 3  # its look, its writes, its end
@@ -48,16 +55,38 @@ CLIENTS = [
 async def tools(
     servers: Backends, sessions: Sessions, bucket: str, collection_prefix: str, tmp_path: Path
 ) -> AsyncIterator[Tools]:
-    async with open_tools(
-        servers,
-        sessions,
-        bucket,
-        collection_prefix,
-        tmp_path,
-        objects=HeldObjects,
-        vectors=HeldVectors,
-    ) as ready:
-        yield ready
+    for name in ("milvus", "embeddings"):
+        servers.start(name)
+    settings = WorkerSettings.model_validate(
+        {
+            **servers.environment(),
+            "R2_BUCKET": bucket,
+            "SLUICE_R2_DERIVED_BUCKET": bucket,
+            "SLUICE_R2_ENDPOINT_URL": f"http://{LOOPBACK}:{servers.ports.objects}",
+            "SLUICE_MILVUS_PREFIX": collection_prefix,
+        }
+    )
+    model = configured_model(settings)
+    async with AsyncExitStack() as stack:
+        parsers = ParserPool(
+            children=1,
+            limits=ParseLimits(memory_bytes=1024**3, wall_seconds=60),
+            scratch=tmp_path,
+        )
+        await parsers.start()
+        stack.push_async_callback(parsers.close)
+        batcher = Batcher(await stack.enter_async_context(Embedder(model)))
+        stack.push_async_callback(batcher.aclose)
+        yield Tools(
+            sessions=sessions,
+            objects=await stack.enter_async_context(HeldObjects.open(settings)),
+            vectors=await stack.enter_async_context(HeldVectors.open(settings)),
+            batcher=batcher,
+            model=model,
+            parsers=parsers,
+            policy=Policy(),
+            scratch=tmp_path,
+        )
 
 
 @pytest.fixture
