@@ -154,9 +154,14 @@ class Embedder:
         return vector
 
     async def probe_dimensions(self) -> int:
-        """The dimensions of the vectors: known, or asked with one word."""
+        """The dimensions of the vectors: known, or asked with one word.
+
+        Asked twice, as a collection is made of what is answered here: two answers that differ
+        raise `EmbedderAnswerInvalid`.
+        """
         if self._dimensions is None:
-            await self._call([CANARY], urgent=True)
+            for _ in range(2):
+                await self._call([CANARY], urgent=True)
         if self._dimensions is None:
             raise EmbedderAnswerInvalid("The embedding endpoint gave no dimensions.")
         return self._dimensions
@@ -289,7 +294,13 @@ class Embedder:
                 await self.pace.tell(told_by_refusal(error, expected=expected))
             raise translated from error
         answer = _parsed(response)
-        vectors = vectors_of(answer, count=len(texts), dimensions=self._dimensions)
+        try:
+            vectors = vectors_of(answer, count=len(texts), dimensions=self._dimensions)
+        except EmbedderAnswerInvalid:
+            # Which of two answers was the wrong one nobody knows: held to the first, a process
+            # that was given a truncated vector at its start would refuse all that is right.
+            self._dimensions = self.model.dimensions
+            raise
         self._dimensions = len(vectors[0])
         tokens = tokens_of(answer)
         await self.pace.tell(
