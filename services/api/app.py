@@ -1,25 +1,28 @@
 """The composition root: settings in, the ASGI application out."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
-from litestar import Litestar, Request, Router
+from litestar import Litestar, Request, Response, Router
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.exceptions import NotFoundException
 from litestar.middleware import ASGIMiddleware
 from litestar.plugins.pydantic import PydanticPlugin
 
 from api.auth import AuthenticationMiddleware, Caller
 from api.bodies import ApiRequest
+from api.console.routes import Console
 from api.envelope import Envelope
 from api.health import Health
 from api.idempotency import KEY_HEADER, REPLAYED_HEADER, IdempotencyMiddleware, Once
 from api.limits import BODY_BYTES_MAX, Limits
 from api.metrics import Metrics
 from api.openapi import complete, openapi_config
-from api.problems import EXCEPTION_HANDLERS
+from api.problems import EXCEPTION_HANDLERS, problem_response
 from api.resources import Resources, open_resources
 from api.routes import (
     audits,
@@ -41,6 +44,7 @@ from api.settings import ApiSettings
 def create_app(settings: ApiSettings) -> Envelope:
     """Opens nothing; that is the lifespan's."""
     metrics = Metrics()
+    console = Console(settings.endpoint_url)
     limits = Limits(
         upload_bytes_max=settings.upload_bytes_max,
         upload_url_expiry=settings.upload_url_expiry,
@@ -81,7 +85,7 @@ def create_app(settings: ApiSettings) -> Envelope:
         middleware=middleware,
     )
     litestar = Litestar(
-        route_handlers=[api, *health.handlers, *pages.handlers],
+        route_handlers=[api, *health.handlers, *pages.handlers, *console.handlers()],
         lifespan=[lifespan],
         dependencies={
             "resources": Provide(_resources, sync_to_thread=False),
@@ -91,7 +95,7 @@ def create_app(settings: ApiSettings) -> Envelope:
             "limits": Provide(lambda: limits, sync_to_thread=False),
             "metrics": Provide(lambda: metrics, sync_to_thread=False),
         },
-        exception_handlers=EXCEPTION_HANDLERS,
+        exception_handlers={**EXCEPTION_HANDLERS, NotFoundException: _not_found(console)},
         openapi_config=openapi_config(_version()),
         cors_config=_cors(settings),
         request_class=ApiRequest,
@@ -121,6 +125,13 @@ def _caller(request: Request[Caller, None, State]) -> Caller:
 def _once(request: Request[Caller, None, State]) -> Once:
     once: Once = request.scope["state"].get("once") or Once.without_key()
     return once
+
+
+def _not_found(console: Console) -> Callable[[ApiRequest, Exception], Response[Any]]:
+    def answer(request: ApiRequest, error: Exception) -> Response[Any]:
+        return console.missing(request) or problem_response(request, error)
+
+    return answer
 
 
 def _cors(settings: ApiSettings) -> CORSConfig | None:
