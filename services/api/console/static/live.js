@@ -25,6 +25,17 @@ export function useLive(datasetId, heard) {
   }, [datasetId]);
 }
 
+/** For parts of such a view: hear what it is told. `listeners` is a Set that the view calls. */
+export function useHeard(listeners, heard) {
+  const current = useRef(heard);
+  current.current = heard;
+  useEffect(() => {
+    const tell = (event) => current.current(event);
+    listeners.add(tell);
+    return () => listeners.delete(tell);
+  }, [listeners]);
+}
+
 class Line {
   #datasetId;
   #heard;

@@ -9,7 +9,8 @@ const AT_ONCE = 4;
 const URLS_AT_ONCE = 100;
 const SPEED_SECONDS = 8; // over which the speed is taken
 
-/** Of all datasets. An entry's `state`, `sent`, `jobId` and `problem` are signals. */
+/** Of all datasets. What changes of an entry are signals: `state`, bytes `sent`, `speed` in bytes a
+ * second, `jobId`, how that job ended (`outcome`: "completed", "failed", "cancelled"), `problem`. */
 export const uploads = signal([]);
 
 let serial = 0;
@@ -42,6 +43,7 @@ export function again(upload) {
   batch(() => {
     upload.state.value = "waiting";
     upload.problem.value = null;
+    upload.outcome.value = null;
     upload.sent.value = 0;
   });
   pump();
@@ -51,6 +53,16 @@ export function again(upload) {
 export function tidy(datasetId) {
   uploads.value = uploads.value.filter((it) => it.datasetId !== datasetId || UNFINISHED.has(it.state.value));
 }
+
+/** What the live line tells of jobs, told on to the uploads that made them. */
+export function heardOfJob({ kind, job_id: jobId }) {
+  const outcome = ended(kind.replace("job.", ""));
+  if (!kind.startsWith("job.") || (outcome === null && kind !== "job.queued")) return;
+  const upload = uploads.value.find((it) => it.jobId.value === jobId);
+  if (upload) upload.outcome.value = outcome;
+}
+
+const ended = (status) => (["completed", "failed", "cancelled"].includes(status) ? status : null);
 
 function entry(datasetId, file) {
   return {
@@ -62,6 +74,7 @@ function entry(datasetId, file) {
     sent: signal(0),
     speed: signal(null),
     jobId: signal(null),
+    outcome: signal(null),
     problem: signal(null),
     signed: null,
     marks: [],
@@ -89,7 +102,9 @@ async function run(upload) {
     if (answer.missing.length > 0) throw new Error("The bucket does not have the file.");
     batch(() => {
       upload.sent.value = file.size;
+      // Without a job there is nothing to do: this version of the file is indexed already.
       upload.jobId.value = answer.jobs[0]?.task_id ?? null;
+      upload.outcome.value = ended(answer.jobs[0]?.status ?? "completed");
       upload.state.value = "uploaded";
     });
     dispatchEvent(new CustomEvent("sluice:uploaded", { detail: { datasetId } }));
