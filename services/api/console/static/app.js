@@ -13,7 +13,7 @@ import { LoginPage } from "./pages/login.js";
 import { NotFoundPage } from "./pages/not-found.js";
 import { SettingsPage } from "./pages/settings.js";
 import { WorkersPage } from "./pages/workers.js";
-import { listen, match, navigate, path, query } from "./router.js";
+import { listen, listenForSlash, match, navigate, path, query } from "./router.js";
 import { session } from "./session.js";
 import { html, render, useEffect } from "./ui.js";
 
@@ -75,5 +75,6 @@ async function begin() {
 }
 
 listen();
+listenForSlash();
 render(html`<${App} />`, document.getElementById("app"));
 begin();

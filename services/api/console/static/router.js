@@ -58,6 +58,19 @@ export function listen() {
   });
 }
 
+/** "/" leads to the page's search field, as in many other places. */
+export function listenForSlash() {
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest?.("input, textarea, select, dialog")) return;
+    const field = document.querySelector("[data-slash]");
+    if (field === null) return;
+    event.preventDefault();
+    field.focus();
+    field.select();
+  });
+}
+
 /** A screen reader goes on at the new page's heading, as it does after a load. */
 function arrive() {
   requestAnimationFrame(() => document.querySelector("main")?.focus({ preventScroll: true }));
