@@ -8,6 +8,7 @@ const WAIT_MOST = 15_000;
 const SILENCE_MOST = 40_000; // the server pings every 15 s
 const POLL_EVERY = 3_000;
 const OURS_TO_END = new Set([4401, 4403, 4404]);
+const CURSOR_USELESS = new Set([4400, 4410]); // the events behind it are not kept any more
 
 /** "connecting", "live", "polling", or "off" while no page wants it. */
 export const liveState = signal("off");
@@ -88,6 +89,8 @@ class Line {
       this.#heard({ kind: "live.ready", data: {} });
     } else if (frame.type === "event") {
       this.#told(frame);
+    } else if (frame.type === "ping") {
+      this.#cursor = frame.cursor ?? this.#cursor;
     } else if (frame.type === "progress") {
       ticks.value = { ...ticks.value, [frame.job_id]: frame };
     }
@@ -115,6 +118,7 @@ class Line {
     clearTimeout(this.#timers.silence);
     this.#socket = null;
     if (OURS_TO_END.has(code)) return this.close();
+    if (CURSOR_USELESS.has(code)) this.#cursor = null;
     liveState.value = "polling";
     this.#timers.open = setTimeout(() => this.#open(), this.#wait * (0.75 + Math.random() / 2));
     this.#wait = Math.min(this.#wait * 2, WAIT_MOST);
