@@ -58,7 +58,6 @@ class Progress:
                 stage=self._attempt.tally.stage or "",
                 percent=self.percent,
                 chunks_done=self._done,
-                tokens=self._attempt.tally.tokens,
                 got_further=self._stored > 0,
             )
             if self._stored:

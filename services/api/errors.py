@@ -1,6 +1,7 @@
 """What the API itself refuses. Which HTTP answer each one becomes is `problems.py`'s to say."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 
@@ -36,6 +37,23 @@ class OperatorOnly(RequestRefused):
 
     def __init__(self) -> None:
         super().__init__("This belongs to the deployment. Use a key with the role 'operator'.")
+
+
+class CsrfTokenMissing(RequestRefused):
+    """A browser's request to change something does not show that a page of ours has sent it."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(
+            message or "Send the `csrf_token` of GET /api/v1/session as the header X-CSRF-Token."
+        )
+
+
+class TooManyLogins(RequestRefused):
+    """An address that has failed to log in too often lately."""
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__("Too many logins from this address have failed. Try again later.")
+        self.retry_after = retry_after
 
 
 class InvalidRequest(RequestRefused):

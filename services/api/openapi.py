@@ -41,7 +41,7 @@ from api import (
 from api.errors import IdempotencyKeyReused
 from api.idempotency import KEY_CHARS_MAX, KEY_HEADER, REPLAYED_HEADER
 from api.problems import KINDS
-from api.routes import audits, quarantine, tenant, usage, work_list
+from api.routes import audits, job_list, quarantine, session, tenant, usage, work_list
 
 DESCRIPTION = """\
 Files go into a dataset by signed upload URLs; what arrives is parsed, cut, embedded and searchable
@@ -63,6 +63,7 @@ TAGS = {
     "Uploads": "More files for a dataset, or newer versions of those it has.",
     "Documents": "The files of a dataset, each as its latest job left it.",
     "Search": "The passages that answer a question, with their places in the files.",
+    "Session": "The login of a browser with an API key.",
     "Tenant": "Whom the API key belongs to; a pause of everything.",
     "Usage": "Tokens and costs of embedding, and what was saved.",
     "Jobs": "The work on the documents: how far it is, why it failed, what to do again.",
@@ -79,6 +80,8 @@ DECLARING = (
     search_requests,
     search_views,
     work_list,
+    job_list,
+    session,
     tenant,
     usage,
     quarantine,

@@ -5,6 +5,7 @@ nobody foresaw becomes a 500 that names the request, so that its log lines can b
 nothing else.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +19,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 
 from api.errors import (
+    CsrfTokenMissing,
     FieldError,
     ForeignObjectKey,
     IdempotencyKeyInUse,
@@ -28,6 +30,7 @@ from api.errors import (
     ReadOnlyKey,
     RequestRefused,
     RequestTimedOut,
+    TooManyLogins,
     Unauthenticated,
 )
 from api.wording import in_words
@@ -93,6 +96,12 @@ KINDS: Mapping[type[Exception], Kind] = {
     Unauthenticated: Kind(HTTPStatus.UNAUTHORIZED, "unauthenticated", "A valid API key is needed"),
     ReadOnlyKey: Kind(HTTPStatus.FORBIDDEN, "read_only_key", "The API key may only read"),
     OperatorOnly: Kind(HTTPStatus.FORBIDDEN, "operator_only", "The API key is no operator's"),
+    CsrfTokenMissing: Kind(
+        HTTPStatus.FORBIDDEN, "csrf_token_missing", "The request is not the page's own"
+    ),
+    TooManyLogins: Kind(
+        HTTPStatus.TOO_MANY_REQUESTS, "too_many_logins", "Too many logins have failed"
+    ),
     InvalidRequest: INVALID,
     ForeignObjectKey: Kind(
         HTTPStatus.BAD_REQUEST, "foreign_object_key", "The object is not the dataset's"
@@ -253,6 +262,8 @@ def _headers(kind: Kind, error: Exception) -> dict[str, str]:
         told = error.retry_after if isinstance(error, DependencyError) else None
         wait = min(told or RETRY_AFTER, RETRY_AFTER_MAX)
         return {"Retry-After": str(max(1, round(wait.total_seconds())))}
+    if isinstance(error, TooManyLogins):
+        return {"Retry-After": str(max(1, math.ceil(error.retry_after.total_seconds())))}
     if isinstance(error, IdempotencyKeyInUse):
         return {"Retry-After": "1"}
     if isinstance(error, HTTPException) and error.headers:

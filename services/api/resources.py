@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from redis.asyncio import Redis
 
 from api.auth import Authentication
+from api.sessions import FailedLogins
 from api.settings import ApiSettings
 from db.engine import Sessions, create_engine, session_factory
 from pipeline.embed.client import Embedder
@@ -28,6 +29,7 @@ class Resources:
     embedder: Embedder
     searcher: Searcher
     authentication: Authentication
+    failed_logins: FailedLogins = field(default_factory=FailedLogins)
 
 
 @asynccontextmanager

@@ -231,17 +231,20 @@ class JobView:
     another try is to come. Jobs that failed alike have one `error_fingerprint`. `stalled`: the
     worker has given no sign of life for some 18 s; after 30 the job goes to another. Costs are US
     dollars, as text; null if the model has no price or nothing was embedded. `tokens_saved` is
-    about what the `texts_reused` would have taken, whose vectors were there already.
+    about what the `texts_reused` would have taken, whose vectors were there already. `worker` is
+    that of the latest attempt; `duration_seconds` count from the first one to the end, or to now.
     """
 
     task_id: UUID
     dataset_id: UUID
+    dataset_name: str
     document_id: UUID
     file_name: str
     object_key: str
     reason: str
     status: Status
     stalled: bool
+    worker: str | None
     stage: str | None
     waiting_for: WaitingFor | None
     dependency: str | None
@@ -262,6 +265,7 @@ class JobView:
     updated_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    duration_seconds: float | None
     next_attempt_at: datetime | None
 
     @classmethod
@@ -270,12 +274,14 @@ class JobView:
         return cls(
             task_id=job.id,
             dataset_id=job.dataset_id,
+            dataset_name=row.dataset_name,
             document_id=job.document_id,
             file_name=row.file_name,
             object_key=row.object_key,
             reason=job.reason,
             status=Status(job.status),
             stalled=row.stalled,
+            worker=row.worker,
             stage=job.stage,
             waiting_for=_waiting_for(job, held=row.held),
             dependency=job.dependency,
@@ -283,7 +289,7 @@ class JobView:
             retries=retries(job.tries),
             attempts=job.attempts,
             chunks_done=job.chunks_done,
-            tokens=job.tokens,
+            tokens=row.tokens,
             cost=money_or_none(row.cost),
             texts_reused=row.texts_reused,
             tokens_saved=row.tokens_saved,
@@ -296,6 +302,7 @@ class JobView:
             updated_at=job.updated_at,
             started_at=job.started_at,
             finished_at=job.finished_at,
+            duration_seconds=row.duration_seconds,
             next_attempt_at=(
                 job.run_after if job.status == Status.QUEUED and not row.held else None
             ),

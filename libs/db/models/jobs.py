@@ -92,6 +92,34 @@ class Job(Base):
         Index("ix_jobs_tenant_id_status_id", "tenant_id", "status", "id"),
         Index("ix_jobs_dataset_id_id", "dataset_id", "id"),
         Index("ix_jobs_dataset_id_status_id", "dataset_id", "status", "id"),
+        # The orders of a list; each has an entry of a finished job only.
+        *(
+            Index(
+                name,
+                owner,
+                "status",
+                value,
+                "id",
+                postgresql_where=text("finished_at is not null"),
+            )
+            for name, owner, value in (
+                ("ix_jobs_finished", "tenant_id", "finished_at"),
+                (
+                    "ix_jobs_duration",
+                    "tenant_id",
+                    text("coalesce(finished_at - started_at, interval '0')"),
+                ),
+                ("ix_jobs_tokens", "tenant_id", "tokens"),
+                ("ix_jobs_dataset_finished", "dataset_id", "finished_at"),
+            )
+        ),
+        Index(
+            "ix_jobs_error_code",
+            "tenant_id",
+            "error_code",
+            "id",
+            postgresql_where=text("error_code is not null"),
+        ),
     )
 
     id: Mapped[Key]
@@ -136,7 +164,10 @@ class Attempt(Base):
     """One claim of a job and how it ended; the history survives everything."""
 
     __tablename__ = "attempts"
-    __table_args__ = (UniqueConstraint("job_id", "fence"),)
+    __table_args__ = (
+        UniqueConstraint("job_id", "fence"),
+        Index("ix_attempts_worker", "worker", "job_id"),
+    )
 
     id: Mapped[Key]
     job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"))
