@@ -28,12 +28,12 @@ export function bytes(value) {
   return `${unit === 0 || left >= 100 ? Math.round(left) : left.toFixed(1)} ${UNITS[unit]}`;
 }
 
-/** From US dollars as text. Small sums keep two digits that say something. */
+/** From US dollars as text. */
 export function money(text) {
   if (text === null || text === undefined) return NOTHING;
   const value = Number(text);
   if (value === 0) return "$0.00";
-  if (value < 0.01) return `$${Number(value.toPrecision(2)).toFixed(Math.min(8, 1 - Math.floor(Math.log10(value))))}`;
+  if (value < 0.0001) return "<$0.0001";
   return `$${value.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: value < 1 ? 4 : 2 })}`;
 }
 

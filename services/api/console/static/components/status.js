@@ -19,6 +19,16 @@ export function Status({ name }) {
   return html`<${Badge} tone=${TONES[name] ?? "quiet"}>${sentence(name)}<//>`;
 }
 
+/** "Uploading" is what the API calls a dataset that nothing has arrived in; people call it empty. */
+export function DatasetStatus({ dataset }) {
+  const empty = dataset.status === "uploading" && dataset.document_count === 0;
+  const paused = dataset.paused ? "Paused" : dataset.tenant_paused ? "Everything is paused" : null;
+  return html`<span class="badges">
+    ${empty ? html`<${Badge} tone="quiet">Empty<//>` : html`<${Status} name=${dataset.status} />`}
+    ${paused && html`<${Badge} tone="warn">${paused}<//>`}
+  </span>`;
+}
+
 /** A job's or a document's: what it does just now, or why it does nothing. */
 export function WorkStatus({ item, tick }) {
   if (item.stalled) return html`<${Status} name="stalled" />`;

@@ -4,7 +4,7 @@ import { ProblemNote, Skeleton } from "../components/feedback.js";
 import { Icon } from "../components/icons.js";
 import { Figures, PageHead } from "../components/page.js";
 import { Progress } from "../components/progress.js";
-import { Badge, Status } from "../components/status.js";
+import { DatasetStatus } from "../components/status.js";
 import { order } from "../components/toasts.js";
 import { count, money, plural, roughly, short } from "../format.js";
 import { useLive } from "../live.js";
@@ -60,7 +60,7 @@ function Head({ dataset, usage, reload }) {
     if (done) reload();
   }
   return html`<${PageHead} title=${dataset.name} trail=${trail}>
-      <span class="badges"><${Status} name=${dataset.status} />${(dataset.paused || dataset.tenant_paused) && html`<${Badge} tone="warn">${dataset.paused ? "Paused" : "Everything is paused"}<//>`}</span>
+      <${DatasetStatus} dataset=${dataset} />
       ${mayWrite.value && html`<button type="button" class="button" onClick=${pause}><${Icon} name=${dataset.paused ? "play" : "pause"} />${dataset.paused ? "Resume" : "Pause"}</button>`}
     <//>
     <${Figures}

@@ -6,10 +6,10 @@ import { Field } from "../components/field.js";
 import { Icon } from "../components/icons.js";
 import { PageHead } from "../components/page.js";
 import { Progress } from "../components/progress.js";
-import { Badge, Status } from "../components/status.js";
+import { DatasetStatus } from "../components/status.js";
 import { More, Table } from "../components/table.js";
 import { Time } from "../components/time.js";
-import { count, money, roughly, short } from "../format.js";
+import { NOTHING, count, money, roughly, short } from "../format.js";
 import { useLive } from "../live.js";
 import { usePages, useResource, useThrottled } from "../resource.js";
 import { navigate } from "../router.js";
@@ -45,7 +45,7 @@ function NoDatasets({ make }) {
 
 const columns = (costs) => [
   { name: "Name", kind: "main", cell: (it) => html`<a class="row-link" href=${`/datasets/${it.id}`}>${it.name}</a>` },
-  { name: "Status", cell: (it) => html`<span class="badges"><${Status} name=${it.status} />${(it.paused || it.tenant_paused) && html`<${Badge} tone="warn">Paused<//>`}</span>` },
+  { name: "Status", cell: (it) => html`<${DatasetStatus} dataset=${it} />` },
   { name: "Progress", kind: "bar", cell: (it) => html`<${DatasetProgress} item=${it} />` },
   { name: "Documents", kind: "number", cell: (it) => html`${count(it.document_count)}${it.failed_count > 0 && html` <span class="bad-text">${count(it.failed_count)} failed</span>`}` },
   { name: "Chunks", kind: "number", cell: (it) => short(it.chunk_count) },
@@ -55,7 +55,7 @@ const columns = (costs) => [
 
 function DatasetProgress({ item }) {
   const { percent, secondsLeft, unfinished } = progressOf(item);
-  if (item.document_count === 0) return html`<span class="muted">Empty</span>`;
+  if (item.document_count === 0) return html`<span class="muted">${NOTHING}</span>`;
   if (!unfinished && percent >= 100) return html`<span class="muted">Done</span>`;
   return html`<span class="bar-cell">
     <${Progress} percent=${percent} label=${`Progress of ${item.name}`} thin />
