@@ -8,6 +8,7 @@ import pytest
 from stack.backends import Backends
 from support.product import Client, Product, running_product
 
+
 @pytest.fixture(scope="module")
 async def product(
     backends: Backends, database_template: str, tmp_path_factory: pytest.TempPathFactory

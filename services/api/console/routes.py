@@ -70,9 +70,7 @@ class Console:
         if request.headers.get("if-none-match") == asset.etag:
             return Response(b"", status_code=HTTP_304_NOT_MODIFIED, headers=headers)
         body, encoding = _encoded(asset, request.headers.get("accept-encoding", ""))
-        return Response(
-            body, media_type=asset.media_type, headers={**headers, **encoding}
-        )
+        return Response(body, media_type=asset.media_type, headers={**headers, **encoding})
 
     def handlers(self) -> list[ControllerRouterHandler]:
         @get(PAGES, include_in_schema=False, sync_to_thread=False)

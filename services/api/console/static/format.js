@@ -48,6 +48,13 @@ export function seconds(value) {
   return `${Math.floor(value / 86_400)} d ${Math.round((value % 86_400) / 3600)} h`;
 }
 
+/** For scales, where there is little room. */
+export function shortSeconds(value) {
+  if (value < 120) return `${Number(value.toPrecision(3))} s`;
+  if (value < 7200) return `${Number((value / 60).toPrecision(2))} min`;
+  return `${Number((value / 3600).toPrecision(2))} h`;
+}
+
 /** About how long: for what is an estimate anyway. */
 export function roughly(value) {
   if (value === null || value === undefined) return "";

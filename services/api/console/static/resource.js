@@ -94,6 +94,18 @@ export function useThrottled(work, milliseconds) {
   }, [milliseconds]);
 }
 
+/** How wide an element is, in pixels: `[ref, width]`. */
+export function useWidth(first) {
+  const element = useRef(null);
+  const [width, setWidth] = useState(first);
+  useEffect(() => {
+    const observer = new ResizeObserver(([entry]) => setWidth(Math.round(entry.contentRect.width)));
+    observer.observe(element.current);
+    return () => observer.disconnect();
+  }, []);
+  return [element, width];
+}
+
 /** Calls `work` every so often while the page is seen. */
 export function useInterval(work, milliseconds) {
   const current = useRef(work);

@@ -73,6 +73,14 @@ export const pageReason = (name) => PAGES[name] ?? name;
 export const findingName = (name) => FINDINGS[name] ?? sentence(name);
 export const caveatName = (name) => CAVEATS[name] ?? sentence(name);
 
+const TYPES = {
+  "application/pdf": "PDF",
+  "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "Word document",
+  "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "Excel workbook",
+  "application/vnd.openxmlformats-officedocument.presentationml.presentation": "PowerPoint presentation",
+};
+export const typeName = (mediaType) => TYPES[mediaType] ?? mediaType;
+
 /** A warning may carry a name and a code behind a colon: "attachment_not_read: a.zip (too_large)". */
 export function warning(text) {
   const [code, rest] = text.split(/:(.*)/s);

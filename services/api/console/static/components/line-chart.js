@@ -1,23 +1,26 @@
 // Lines over time, drawn as SVG. The same figures stand in a table below, for those who do not see
 // the drawing and for those who want to know exactly.
 import { count, exact, timeOf, dayOf } from "../format.js";
+import { useWidth } from "../resource.js";
 import { html } from "../ui.js";
 
-const WIDTH = 480;
+const WIDTH = 480; // until it is known
 const HEIGHT = 170;
-const LEFT = 44;
+const LEFT = 48;
 const RIGHT = 6;
 const TOP = 8;
 const BOTTOM = 20;
 const TABLE_ROWS_MAX = 60;
 
-/** `points`: oldest first, each with `at`. `lines`: `{name, of(point), tone}`; null makes a gap. */
-export function LineChart({ title, points, lines, show = count, filled = false }) {
+/** `points`: oldest first, each with `at`. `lines`: `{name, of(point), tone}`; null makes a gap.
+ * `show` writes a value, `scale` one of the axis. */
+export function LineChart({ title, points, lines, show = count, scale = show, filled = false }) {
+  const [frame, width] = useWidth(WIDTH);
   const highest = Math.max(...points.flatMap((point) => lines.map((line) => line.of(point) ?? 0)), 0);
   const top = niceCeiling(highest);
   const from = points.length ? Date.parse(points[0].at) : 0;
   const to = points.length ? Date.parse(points.at(-1).at) : 1;
-  const x = (at) => LEFT + ((Date.parse(at) - from) / Math.max(1, to - from)) * (WIDTH - LEFT - RIGHT);
+  const x = (at) => LEFT + ((Date.parse(at) - from) / Math.max(1, to - from)) * (width - LEFT - RIGHT);
   const y = (value) => HEIGHT - BOTTOM - (value / top) * (HEIGHT - TOP - BOTTOM);
   const latest = points.at(-1);
   return html`<figure class="chart">
@@ -27,19 +30,19 @@ export function LineChart({ title, points, lines, show = count, filled = false }
         ${lines.map((line) => html`<li key=${line.name}><span class=${`swatch tone-${line.tone}`}></span>${line.name}${latest && html` <strong>${show(line.of(latest))}</strong>`}</li>`)}
       </ul>
     </figcaption>
-    ${points.length < 2
+    <div ref=${frame} class="chart-frame">${points.length < 2
       ? html`<p class="chart-none">There is nothing to show yet. A point is added every few seconds.</p>`
-      : html`<svg viewBox=${`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label=${`${title}: ${lines.map((line) => `${line.name} ${show(line.of(latest))} now`).join(", ")}`}>
-          ${[0, 0.5, 1].map((part) => html`<${Grid} key=${part} y=${y(top * part)} label=${show(top * part)} />`)}
-          ${[0, 0.5, 1].map((part) => html`<text key=${part} x=${LEFT + part * (WIDTH - LEFT - RIGHT)} y=${HEIGHT - 4} text-anchor=${["start", "middle", "end"][part * 2]}>${label(from + part * (to - from), to - from)}</text>`)}
+      : html`<svg viewBox=${`0 0 ${width} ${HEIGHT}`} height=${HEIGHT} role="img" aria-label=${`${title}: ${lines.map((line) => `${line.name} ${show(line.of(latest))} now`).join(", ")}`}>
+          ${[0, 0.5, 1].map((part) => html`<${Grid} key=${part} y=${y(top * part)} label=${scale(top * part)} width=${width} />`)}
+          ${[0, 0.5, 1].map((part) => html`<text key=${part} x=${LEFT + part * (width - LEFT - RIGHT)} y=${HEIGHT - 4} text-anchor=${["start", "middle", "end"][part * 2]}>${label(from + part * (to - from), to - from)}</text>`)}
           ${lines.map((line) => html`<${Line} key=${line.name} line=${line} points=${points} x=${x} y=${y} filled=${filled} />`)}
-        </svg>`}
+        </svg>`}</div>
     ${points.length > 1 && html`<${Figures} title=${title} points=${points} lines=${lines} show=${show} />`}
   </figure>`;
 }
 
-function Grid({ y, label: words }) {
-  return html`<g><line class="chart-grid" x1=${LEFT} x2=${WIDTH - RIGHT} y1=${y} y2=${y} /><text x=${LEFT - 6} y=${y + 4} text-anchor="end">${words}</text></g>`;
+function Grid({ y, label: words, width }) {
+  return html`<g><line class="chart-grid" x1=${LEFT} x2=${width - RIGHT} y1=${y} y2=${y} /><text x=${LEFT - 6} y=${y + 4} text-anchor="end">${words}</text></g>`;
 }
 
 function Line({ line, points, x, y, filled }) {

@@ -7,7 +7,7 @@ import { Progress } from "../components/progress.js";
 import { Status } from "../components/status.js";
 import { Table } from "../components/table.js";
 import { Time } from "../components/time.js";
-import { NOTHING, bytes, count, plural, seconds, short } from "../format.js";
+import { NOTHING, bytes, count, plural, seconds, short, shortSeconds } from "../format.js";
 import { useInterval, useResource } from "../resource.js";
 import { query, setQuery } from "../router.js";
 import { html } from "../ui.js";
@@ -79,7 +79,7 @@ const LANE_NAMES = { ordinary: "Ordinary files", documents: "Ordinary files", la
 const COLUMNS = [
   { name: "Worker", kind: "main", cell: (it) => html`<strong class="break">${it.name}</strong><p class="why muted">${it.host}, process ${it.pid}, version ${it.version}</p>` },
   { name: "State", cell: (it) => html`<${Status} name=${it.state} />` },
-  { name: "At work on", cell: (it) => html`<${Jobs} jobs=${it.jobs} busy=${it.busy} threads=${it.threads} />` },
+  { name: "At work on", kind: "wide", cell: (it) => html`<${Jobs} jobs=${it.jobs} busy=${it.busy} threads=${it.threads} />` },
   { name: "Memory", kind: "number", cell: (it) => bytes(it.memory_bytes) },
   { name: "CPU", kind: "number", cell: (it) => (it.cpu_percent === null ? NOTHING : `${Math.round(it.cpu_percent)}%`) },
   { name: "Restarts", kind: "number", cell: (it) => count(it.restarts) },
@@ -100,8 +100,8 @@ function Charts({ history }) {
   return html`<div class="charts">
     <${LineChart} title="Unfinished jobs" points=${points} filled lines=${[{ name: "Queued", tone: 1, of: (it) => it.queued }, { name: "At work", tone: 0, of: (it) => it.processing }]} show=${short} />
     <${LineChart} title="Jobs a minute" points=${points} lines=${[{ name: "Completed", tone: 2, of: (it) => perMinute(it.completed) }, { name: "Failed", tone: 4, of: (it) => perMinute(it.failed) }]} show=${(value) => short(round(value))} />
-    <${LineChart} title="How long jobs take" points=${points} lines=${[{ name: "Half of them", tone: 0, of: (it) => it.p50_seconds }, { name: "95 of 100", tone: 3, of: (it) => it.p95_seconds }]} show=${seconds} />
-    <${LineChart} title="Age of the oldest" points=${points} filled lines=${[{ name: "Oldest", tone: 1, of: (it) => it.oldest_seconds }]} show=${seconds} />
+    <${LineChart} title="How long jobs take" points=${points} lines=${[{ name: "Half of them", tone: 0, of: (it) => it.p50_seconds }, { name: "95 of 100", tone: 3, of: (it) => it.p95_seconds }]} show=${seconds} scale=${shortSeconds} />
+    <${LineChart} title="Age of the oldest" points=${points} filled lines=${[{ name: "Oldest", tone: 1, of: (it) => it.oldest_seconds }]} show=${seconds} scale=${shortSeconds} />
     <${LineChart} title="Chunks a minute" points=${points} filled lines=${[{ name: "Chunks", tone: 7, of: (it) => perMinute(it.chunks) }]} show=${(value) => short(round(value))} />
     <${LineChart} title="Tokens a minute" points=${points} filled lines=${[{ name: "Tokens", tone: 6, of: (it) => perMinute(it.tokens) }]} show=${(value) => short(round(value))} />
   </div>`;

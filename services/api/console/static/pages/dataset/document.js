@@ -11,7 +11,7 @@ import { order } from "../../components/toasts.js";
 import { bytes, count, plural } from "../../format.js";
 import { usePages, useResource } from "../../resource.js";
 import { html } from "../../ui.js";
-import { pageReason, warning, whatHappened, whatToDo } from "../../words.js";
+import { pageReason, typeName, warning, whatHappened, whatToDo } from "../../words.js";
 
 const NOTES_MAX = 50;
 
@@ -43,7 +43,7 @@ function Details({ item, root }) {
     ${item.warnings.map((text) => html`<div class="note note-warn" key=${text}><div>${warning(text)}</div></div>`)}
     <${Facts}
       items=${[
-        ["Type", item.media_type ?? item.content_type],
+        ["Type", typeName(item.media_type ?? item.content_type)],
         ["Size", bytes(item.size)],
         ["Pages", item.page_count && `${count(item.page_count)}${item.pages_by_ocr ? `, ${count(item.pages_by_ocr)} of them recognised` : ""}`],
         ["Text", item.character_count !== null && plural(item.character_count, "character")],

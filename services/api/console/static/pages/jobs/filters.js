@@ -1,6 +1,5 @@
 // What the list of jobs is narrowed by. It is all in the address, so a list can be sent to others.
-import { Select } from "../../components/field.js";
-import { Field } from "../../components/field.js";
+import { Field, Select } from "../../components/field.js";
 import { Icon } from "../../components/icons.js";
 import { count } from "../../format.js";
 import { setQuery } from "../../router.js";
@@ -38,12 +37,17 @@ export function JobFilters({ given, counts, datasets }) {
   const chosen = given.getAll("status");
   const turn = (state) => setQuery({ status: chosen.includes(state) ? chosen.filter((it) => it !== state) : [...chosen, state] });
   return html`<section class="filters" aria-label="Filters">
-    <div class="chips">
+    <div class="chips" role="group" aria-label="States">
       ${STATES.map(
         (state) => html`<button type="button" key=${state} class="chip" aria-pressed=${String(chosen.includes(state))} onClick=${() => turn(state)}>
           ${NAMES[state]}<span class="chip-count">${counts ? tally(counts[state]) : "…"}</span>
         </button>`,
       )}
+      <span class="spacer"></span>
+      <label class="hidden" for="jobs-sort">Order</label>
+      <select id="jobs-sort" class="input" onChange=${(event) => setQuery({ sort: event.target.value })}>
+        ${SORTS.map(([key, name]) => html`<option key=${key} value=${key} selected=${key === (given.get("sort") ?? "")}>${name}</option>`)}
+      </select>
     </div>
     <div class="filter-line">
       <${Typed} name="q" label="File name or id" given=${given} search />
@@ -52,7 +56,6 @@ export function JobFilters({ given, counts, datasets }) {
       <${Typed} name="error_code" label="Error code" given=${given} />
       <${Typed} name="worker" label="Worker" given=${given} />
       <${Select} label="Made in" value=${given.get("hours") ?? ""} options=${TIMES} onChange=${(hours) => setQuery({ hours })} />
-      <${Select} label="Order" value=${given.get("sort") ?? ""} options=${SORTS} onChange=${(sort) => setQuery({ sort })} />
     </div>
     ${given.get("fingerprint") && html`<p class="muted">Only jobs that failed alike. <button type="button" class="button button-small" onClick=${() => setQuery({ fingerprint: null })}>Show all</button></p>`}
   </section>`;
