@@ -41,7 +41,17 @@ from api import (
 from api.errors import IdempotencyKeyReused
 from api.idempotency import KEY_CHARS_MAX, KEY_HEADER, REPLAYED_HEADER
 from api.problems import KINDS
-from api.routes import audits, job_list, quarantine, session, tenant, usage, work_list
+from api.routes import (
+    audits,
+    document_content,
+    job_list,
+    past,
+    quarantine,
+    session,
+    tenant,
+    usage,
+    work_list,
+)
 
 DESCRIPTION = """\
 Files go into a dataset by signed upload URLs; what arrives is parsed, cut, embedded and searchable
@@ -81,6 +91,8 @@ DECLARING = (
     search_views,
     work_list,
     job_list,
+    document_content,
+    past,
     session,
     tenant,
     usage,
