@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import ApiKey, AuditEntry
@@ -53,7 +53,6 @@ class AuditLogReader:
 
     async def page(self, *, action: str | None, before: UUID | None, limit: int) -> list[AuditRow]:
         """The newest entries first; `before` is the last id of the page before."""
-        order = tuple_(AuditEntry.created_at, AuditEntry.id)
         query = (
             select(AuditEntry, ApiKey.name, ApiKey.prefix)
             .outerjoin(ApiKey, ApiKey.id == AuditEntry.api_key_id)
@@ -64,8 +63,13 @@ class AuditLogReader:
         if action is not None:
             query = query.where(AuditEntry.action == action)
         if before is not None:
-            last = select(AuditEntry.created_at, AuditEntry.id).where(
-                AuditEntry.id == before, AuditEntry.tenant_id == self._tenant_id
+            at = await self._session.scalar(
+                select(AuditEntry.created_at).where(
+                    AuditEntry.id == before, AuditEntry.tenant_id == self._tenant_id
+                )
             )
-            query = query.where(order < last.scalar_subquery())
+            if at is None:
+                return []
+            order = tuple_(AuditEntry.created_at, AuditEntry.id)
+            query = query.where(order < tuple_(literal(at), literal(before)))
         return [AuditRow(*row) for row in await self._session.execute(query)]

@@ -201,10 +201,11 @@ class ObjectStore:
     ) -> str:
         """A URL that downloads the object under a name, or shows it as that media type."""
         handling = "attachment" if shown_as is None else "inline"
+        name = quote(file_name, safe="")
         params: dict[str, object] = {
             "Bucket": self._bucket,
             "Key": key,
-            "ResponseContentDisposition": f"{handling}; filename*=UTF-8''{quote(file_name, safe='')}",
+            "ResponseContentDisposition": f"{handling}; filename*=UTF-8''{name}",
         }
         if shown_as is not None:
             params["ResponseContentType"] = shown_as
