@@ -37,6 +37,11 @@ JOB_INDEXES = {
     # Few jobs have an error, and it changes with the status.
     "ix_jobs_error_code": (["tenant_id", "error_code", "id"], "error_code is not null"),
 }
+# Neither column ever changes: one entry an attempt, one an event.
+OTHER_INDEXES = {
+    "ix_attempts_worker": ("attempts", ["worker", "job_id"], None),
+    "ix_events_job_id_id": ("events", ["job_id", "id"], "job_id is not null"),
+}
 NAMES = "ix_documents_file_name"
 
 
@@ -58,10 +63,15 @@ def upgrade() -> None:
                 postgresql_concurrently=True,
                 postgresql_where=sa.text(condition),
             )
-        op.drop_index("ix_attempts_worker", postgresql_concurrently=True, if_exists=True)
-        op.create_index(
-            "ix_attempts_worker", "attempts", ["worker", "job_id"], postgresql_concurrently=True
-        )
+        for name, (table, columns, condition) in OTHER_INDEXES.items():
+            op.drop_index(name, postgresql_concurrently=True, if_exists=True)
+            op.create_index(
+                name,
+                table,
+                columns,
+                postgresql_concurrently=True,
+                postgresql_where=None if condition is None else sa.text(condition),
+            )
         _index_names()
         op.execute("reset lock_timeout")
         op.execute("reset statement_timeout")
@@ -151,8 +161,7 @@ def _build_tables() -> None:
 def downgrade() -> None:
     with op.get_context().autocommit_block():
         op.drop_index(NAMES, postgresql_concurrently=True, if_exists=True)
-        op.drop_index("ix_attempts_worker", postgresql_concurrently=True, if_exists=True)
-        for name in JOB_INDEXES:
+        for name in (*OTHER_INDEXES, *JOB_INDEXES):
             op.drop_index(name, postgresql_concurrently=True, if_exists=True)
     op.drop_table("history_samples")
     op.drop_table("workers")

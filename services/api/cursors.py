@@ -13,6 +13,7 @@ from db.repositories.job_list import JobSort, Place
 VERSION = b"\x01"
 # Of jobs in an order of their own: each order has its mark, and its cursors suit no other.
 MARKS = {JobSort.FINISHED: b"\x02", JobSort.LONGEST: b"\x03", JobSort.COSTLIEST: b"\x04"}
+NUMBER = b"\x05"
 BEHIND = -1  # all that has a value
 VALUE_MAX = 2**62
 FINISHED_MAX = 220_000_000_000 * 1_000_000  # microseconds; before the end of the calendar
@@ -55,6 +56,21 @@ def decode_place(cursor: str | None, sort: JobSort) -> Place | None:
     if (sort is JobSort.FINISHED and value >= FINISHED_MAX) or not BEHIND <= value <= VALUE_MAX:
         raise _no_cursor()
     return Place(UUID(bytes=raw[8:]), None if value == BEHIND else value)
+
+
+def encode_number(number: int) -> str:
+    return _wrapped(NUMBER + number.to_bytes(8))
+
+
+def decode_number(cursor: str) -> int:
+    """
+    Raises:
+        InvalidRequest: this is no cursor of ours.
+    """
+    number = int.from_bytes(_unwrapped(cursor, NUMBER, 8))
+    if number > VALUE_MAX:
+        raise _no_cursor()
+    return number
 
 
 def _wrapped(raw: bytes) -> str:

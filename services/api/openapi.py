@@ -41,7 +41,18 @@ from api import (
 from api.errors import IdempotencyKeyReused
 from api.idempotency import KEY_CHARS_MAX, KEY_HEADER, REPLAYED_HEADER
 from api.problems import KINDS
-from api.routes import audits, job_list, quarantine, session, tenant, usage, work_list
+from api.routes import (
+    audits,
+    document_content,
+    job_list,
+    operation,
+    past,
+    quarantine,
+    session,
+    tenant,
+    usage,
+    work_list,
+)
 
 DESCRIPTION = """\
 Files go into a dataset by signed upload URLs; what arrives is parsed, cut, embedded and searchable
@@ -67,6 +78,7 @@ TAGS = {
     "Tenant": "Whom the API key belongs to; a pause of everything.",
     "Usage": "Tokens and costs of embedding, and what was saved.",
     "Jobs": "The work on the documents: how far it is, why it failed, what to do again.",
+    "Operation": "Workers, queues and breakers, and how it went until now.",
     "Audits": "Bucket, tables and index compared on demand, and mended.",
     "Quarantine": "Messages of the queue that made no job. For keys with the role `operator`.",
     "Health": "For those who run the service. Without a key.",
@@ -81,6 +93,9 @@ DECLARING = (
     search_views,
     work_list,
     job_list,
+    document_content,
+    past,
+    operation,
     session,
     tenant,
     usage,

@@ -75,7 +75,7 @@ async def open_resources(settings: WorkerSettings) -> Resources:
     )
     stack.push_async_callback(engine.dispose)
     sessions = session_factory(engine)
-    keeper = LeaseKeeper(lambda: _keeper_sessions(settings))
+    keeper = LeaseKeeper(lambda: own_sessions(settings, "sluice-worker-leases"))
     keeper.start()
     stack.callback(keeper.stop)
     scratch = _scratch(settings.scratch_dir, stack)
@@ -134,7 +134,7 @@ async def open_resources(settings: WorkerSettings) -> Resources:
         policy=policy,
         process=partial(process, tools),
         is_away=canaries.is_away,
-        worker=f"{socket.gethostname()}:{os.getpid()}",
+        worker=worker_name(),
         stopping=stopping,
     )
     return Resources(runner, stack, stopping)
@@ -151,12 +151,18 @@ async def _warm(vectors: VectorStore, embedder: Embedder) -> None:
         log.warning("worker.not_warm", error_code=error.code, dependency=error.dependency)
 
 
-def _keeper_sessions(settings: WorkerSettings) -> Sessions:
+def worker_name() -> str:
+    """How jobs and people call this process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def own_sessions(settings: WorkerSettings, application_name: str) -> Sessions:
+    """One connection for a thread with an event loop of its own."""
     return session_factory(
         create_engine(
             settings.database_url.get_secret_value(),
             pool_size=1,
-            application_name="sluice-worker-leases",
+            application_name=application_name,
             prepared_statements=settings.database_prepared_statements,
         )
     )

@@ -14,7 +14,10 @@ class Event(Base):
     """A change of state, numbered, so that a client can go on where it was cut off."""
 
     __tablename__ = "events"
-    __table_args__ = (Index("ix_events_dataset_id_id", "dataset_id", "id"),)
+    __table_args__ = (
+        Index("ix_events_dataset_id_id", "dataset_id", "id"),
+        Index("ix_events_job_id_id", "job_id", "id", postgresql_where=text("job_id is not null")),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"))

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, ColumnElement, Double, and_, case, cast, func
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.errors import JobNotFound
-from db.models import Attempt, Dataset, Document, Job, Status, Tenant, Usage
+from db.models import Attempt, Dataset, Document, Event, Job, Status, Tenant, Usage
 from db.repositories.pauses import held_back
 
 # A lease lasts 30 s and is renewed every 8: so little is left only if two renewals did not come.
@@ -119,6 +119,11 @@ class JobHistoryRepository:
         if before is not None:
             query = query.where(Attempt.id < before)
         return list(await self._session.scalars(query))
+
+    async def events(self, job_id: UUID, *, after: int, limit: int) -> list[Event]:
+        """What happened to a job that the caller has seen to be the tenant's, in order."""
+        query = select(Event).where(Event.job_id == job_id, Event.id > after)
+        return list(await self._session.scalars(query.order_by(Event.id).limit(limit)))
 
     def _visible(self) -> Any:
         return (
