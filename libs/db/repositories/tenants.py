@@ -1,5 +1,6 @@
 """Tenants and their API keys. Only the SHA-256 of a key is stored, so a lookup compares no key."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -61,6 +62,13 @@ class TenantRepository:
             )
         ).one_or_none()
         return None if row is None else KeyHolder(row.id, row.tenant_id, Role(row.role))
+
+    async def valid_keys(self, api_key_ids: Collection[UUID]) -> set[UUID]:
+        """Which of these keys were not revoked."""
+        rows = await self._session.scalars(
+            select(ApiKey.id).where(ApiKey.id.in_(api_key_ids), ApiKey.revoked_at.is_(None))
+        )
+        return set(rows)
 
     async def ensure_tenant(self, name: str) -> UUID:
         """The tenant of that name, made if there is none."""
