@@ -33,6 +33,7 @@ from api.errors import (
 from api.wording import in_words
 from db.errors import (
     AuditNotFound,
+    CursorExpired,
     DatasetNotFound,
     DocumentNotFound,
     JobConflict,
@@ -103,6 +104,9 @@ KINDS: Mapping[type[Exception], Kind] = {
     JobNotFound: Kind(HTTPStatus.NOT_FOUND, "job_not_found", "There is no such job"),
     JobConflict: Kind(HTTPStatus.CONFLICT, "job_conflict", "The job's state does not allow this"),
     AuditNotFound: Kind(HTTPStatus.NOT_FOUND, "audit_not_found", "There is no such audit"),
+    CursorExpired: Kind(
+        HTTPStatus.GONE, "cursor_expired", "Events after this cursor are not kept any more"
+    ),
     MessageNotFound: Kind(HTTPStatus.NOT_FOUND, "message_not_found", "There is no such message"),
     MessageConflict: Kind(HTTPStatus.CONFLICT, "message_conflict", "The message makes no job"),
     IdempotencyKeyInUse: Kind(

@@ -79,9 +79,7 @@ class EventRepository:
             return 0
         if wait:
             await self._session.execute(select(func.pg_advisory_xact_lock(NUMBERING_LOCK)))
-        elif not await self._session.scalar(
-            select(func.pg_try_advisory_xact_lock(NUMBERING_LOCK))
-        ):
+        elif not await self._session.scalar(select(func.pg_try_advisory_xact_lock(NUMBERING_LOCK))):
             return 0
         # A statement of its own, so that it sees what the lock's holder before has numbered.
         fresh = (
@@ -100,6 +98,10 @@ class EventRepository:
     async def head(self) -> int:
         """The highest number there is; 0 before the first event."""
         return (await self._bounds())[1]
+
+    async def beginning(self) -> int:
+        """The cursor that all events follow that are kept."""
+        return (await self._bounds())[0] - 1
 
     async def check(self, cursor: int) -> None:
         """Whether all that came after `cursor` is still there.

@@ -1,6 +1,7 @@
 """One client that follows along: what it missed from Postgres, then what the hub offers."""
 
 import asyncio
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -42,6 +43,7 @@ class Connection:
         self._entry = entry
         self._dataset_id = dataset_id
         self._subscriber = Subscriber(caller.tenant_id, caller.api_key_id, dataset_id)
+        self._ping_at = monotonic() + PING_SECONDS
         self.position = 0
 
     async def serve(self, cursor: int | None) -> None:
@@ -93,9 +95,7 @@ class Connection:
 
     async def _send_news(self) -> None:
         subscriber = self._subscriber
-        if not await subscriber.news(PING_SECONDS):
-            await self._ping()
-            return
+        await subscriber.news(self._ping_at - monotonic())
         if subscriber.revoked:
             raise Closed(Close.UNAUTHENTICATED, "The API key was revoked.")
         if subscriber.behind:
@@ -107,13 +107,16 @@ class Connection:
             await self._send(frames.lagged())
         for tick in ticks:
             await self._send(tick)
+        if monotonic() >= self._ping_at:
+            await self._ping()
 
     async def _ping(self) -> None:
         await self._entry.caller(self._socket)  # a login may have ended
-        # Nothing was offered, so nothing up to where the hub is was missed.
         if not self._subscriber.waits:
+            # All up to where the hub is was offered and sent, if any of it was wanted.
             self.position = max(self.position, self._hub.position or 0)
         await self._send(frames.ping(self.position))
+        self._ping_at = monotonic() + PING_SECONDS
 
     async def _send_event(self, frame: EventFrame) -> None:
         if frame.number <= self.position:

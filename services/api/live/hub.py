@@ -35,7 +35,9 @@ class TooManyListeners(Exception):
 
 
 class Hub:
-    def __init__(self, sessions: Sessions, *, listeners_max: int, tenant_listeners_max: int) -> None:
+    def __init__(
+        self, sessions: Sessions, *, listeners_max: int, tenant_listeners_max: int
+    ) -> None:
         self._sessions = sessions
         self._listeners_max = listeners_max
         self._tenant_listeners_max = tenant_listeners_max

@@ -78,12 +78,11 @@ class Subscriber:
         self.lagged = False
         return taken, dropped
 
-    async def news(self, seconds: float) -> bool:
-        """Wait until something is to be sent, at most this long; whether there is."""
+    async def news(self, seconds: float) -> None:
+        """Wait until something is to be sent, at most this long."""
         try:
             async with asyncio.timeout(seconds):
                 await self._news.wait()
         except TimeoutError:
-            return False
+            return
         self._news.clear()
-        return True
