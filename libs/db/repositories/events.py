@@ -20,7 +20,6 @@ from sqlalchemy import (
     func,
     insert,
     literal,
-    literal_column,
     select,
     text,
     update,
@@ -33,9 +32,9 @@ from db.models.ledger import EVENT_NUMBERS
 
 # Any constant will do; it lets one transaction at a time draw numbers.
 NUMBERING_LOCK = 7_305_117
-# Written out for the sake of partial indexes, as in `announcing`.
-IS_NUMBERED = literal_column("events.number").is_not(None)
-IS_UNNUMBERED = literal_column("events.number").is_(None)
+# As the partial indexes have it.
+IS_NUMBERED = Event.number.is_not(None)
+IS_UNNUMBERED = Event.number.is_(None)
 
 
 @dataclass(frozen=True, slots=True)
