@@ -18,6 +18,7 @@ from sqlalchemy.orm import aliased
 from db.errors import DatasetNotFound
 from db.models import Dataset, Document, Job, Status, Tenant, UploadHint
 from db.repositories.bell import ring
+from db.repositories.events import record_dataset_event
 
 
 @dataclass(slots=True)
@@ -89,6 +90,7 @@ class DatasetRepository:
             )
         )
         await self._session.flush()
+        await self._record(dataset_id, "dataset.created", name=name)
 
     async def get(self, dataset_id: UUID) -> DatasetRow:
         """A dataset with its counts.
@@ -197,6 +199,9 @@ class DatasetRepository:
             values["chunk_overlap"] = chunking.overlap
             values["chunk_heading_prefix"] = chunking.heading_prefix
         await self._update(dataset_id, updated_at=func.now(), **values)
+        changed = {"name": name, "priority": priority, "paused": paused, "chunking": chunking}
+        told = [what for what, value in changed.items() if value is not None]
+        await self._record(dataset_id, "dataset.changed", changed=told)
         if priority is not None:
             await self._move_queued(dataset_id, priority)
         if priority is not None or paused is False:
@@ -209,7 +214,11 @@ class DatasetRepository:
             DatasetNotFound: the tenant has no such dataset, or it was deleted already.
         """
         await self._update(dataset_id, deleted_at=func.now(), updated_at=func.now())
+        await self._record(dataset_id, "dataset.deleted")
         await ring(self._session)
+
+    async def _record(self, dataset_id: UUID, kind: str, **data: Any) -> None:
+        await record_dataset_event(self._session, Dataset.id == dataset_id, kind, **data)
 
     async def _update(self, dataset_id: UUID, **values: Any) -> None:
         updated = await self._session.scalar(

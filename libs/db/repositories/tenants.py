@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.ids import uuid7
 from db.models import ApiKey, Dataset, Job, Role, Status, Tenant
 from db.repositories.bell import UNFINISHED, ring
+from db.repositories.events import record_dataset_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,10 @@ class TenantRepository:
             .where(Tenant.id == tenant_id)
             .values(paused_at=func.coalesce(Tenant.paused_at, func.now()) if paused else None)
             .execution_options(synchronize_session=False)
+        )
+        mine = and_(Dataset.tenant_id == tenant_id, Dataset.deleted_at.is_(None))
+        await record_dataset_event(
+            self._session, mine, "dataset.changed", changed=["tenant_paused"]
         )
         if not paused:
             await ring(self._session)

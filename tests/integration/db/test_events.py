@@ -102,9 +102,7 @@ async def test_a_cursor_is_refused_once_something_behind_it_was_forgotten(
     last_old, new = [row.number for row in await after(sessions, 0)][-2:]
 
     async with sessions.begin() as session:
-        forgotten = await EventRepository(session).forget(
-            older_than=timedelta(days=30), limit=100
-        )
+        forgotten = await EventRepository(session).forget(older_than=timedelta(days=30), limit=100)
 
     async with sessions() as session:
         events = EventRepository(session)
