@@ -29,6 +29,7 @@ from api.routes import (
     health,
     jobs,
     live,
+    multipart,
     pages,
     quarantine,
     search,
@@ -71,6 +72,7 @@ def create_app(settings: ApiSettings) -> Envelope:
         route_handlers=[
             datasets.router,
             uploads.router,
+            multipart.router,
             documents.router,
             search.router,
             search.several_router,

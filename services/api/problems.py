@@ -24,6 +24,8 @@ from api.errors import (
     IdempotencyKeyReused,
     InvalidRequest,
     ObjectNotFound,
+    MultipartIncomplete,
+    MultipartNotFound,
     OperatorOnly,
     ReadOnlyKey,
     RequestRefused,
@@ -99,6 +101,12 @@ KINDS: Mapping[type[Exception], Kind] = {
         HTTPStatus.BAD_REQUEST, "foreign_object_key", "The object is not the dataset's"
     ),
     ObjectNotFound: Kind(HTTPStatus.NOT_FOUND, "object_not_found", "There is no such object"),
+    MultipartNotFound: Kind(
+        HTTPStatus.NOT_FOUND, "multipart_not_found", "There is no such upload in parts"
+    ),
+    MultipartIncomplete: Kind(
+        HTTPStatus.CONFLICT, "multipart_incomplete", "Parts of the upload are missing"
+    ),
     DatasetNotFound: Kind(HTTPStatus.NOT_FOUND, "dataset_not_found", "There is no such dataset"),
     DocumentNotFound: Kind(HTTPStatus.NOT_FOUND, "document_not_found", "There is no such document"),
     JobNotFound: Kind(HTTPStatus.NOT_FOUND, "job_not_found", "There is no such job"),
