@@ -6,6 +6,7 @@ and the end is told from a gap. The object's key is made of the dataset that the
 with any other key the bucket knows no such upload.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -20,8 +21,7 @@ from pipeline.store.objects import ObjectStore
 MEBIBYTE = 1024 * 1024
 PARTS_MAX = 10_000  # of an upload, by the protocol
 PART_BYTES_MIN = 16 * MEBIBYTE
-# The same digits and signs that ids of stores are made of, before theirs.
-SIZE_DIGITS_MAX = 16
+ID_FORMAT = re.compile(r"(?P<size>[1-9][0-9]{0,15})\.(?P<store_id>[A-Za-z0-9._~+/=-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,10 @@ class Upload:
         Raises:
             MultipartNotFound: no id of ours looks like this.
         """
-        digits, _, store_id = upload_id.partition(".")
-        if not (digits.isascii() and digits.isdigit() and len(digits) <= SIZE_DIGITS_MAX):
+        matched = ID_FORMAT.fullmatch(upload_id)
+        if matched is None:
             raise MultipartNotFound
-        if int(digits) < 1 or not store_id:
-            raise MultipartNotFound
-        return cls(object_key(dataset_id, file_name), store_id, int(digits))
+        return cls(object_key(dataset_id, file_name), matched["store_id"], int(matched["size"]))
 
     @property
     def upload_id(self) -> str:
