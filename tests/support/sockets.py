@@ -46,7 +46,7 @@ async def serving(api: Api) -> AsyncIterator[Served]:
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     async with asyncio.timeout(WAIT_SECONDS):
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.01)
     key = api.client.headers["Authorization"].removeprefix("Bearer ")
     try:

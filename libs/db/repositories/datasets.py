@@ -5,9 +5,10 @@ one by one: a document with a live generation and no unfinished or failed job ha
 only the jobs that have not completed are looked at.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +17,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from db.errors import DatasetNotFound
-from db.models import Dataset, Document, Job, Status, Tenant, UploadHint
+from db.models import Dataset, Document, Event, Job, Status, Tenant, UploadHint
 from db.repositories.bell import ring
 from db.repositories.events import record_dataset_event
+
+# The pace of a dataset: the jobs that its latest events say were finished, if they are enough.
+FINISHING = ("job.completed", "job.failed")
+EVENTS_LOOKED_AT = 1_000
+FINISHED_MIN = 5
+PACE_OF = timedelta(minutes=10)
 
 
 @dataclass(slots=True)
@@ -64,6 +71,7 @@ class DatasetRow:
     created_at: datetime
     updated_at: datetime
     counts: DatasetCounts = field(default_factory=DatasetCounts)
+    seconds_left: int | None = None
 
 
 class DatasetRepository:
@@ -278,9 +286,40 @@ class DatasetRepository:
                 created_at=dataset.created_at,
                 updated_at=dataset.updated_at,
                 counts=counts[dataset.id],
+                seconds_left=await self._seconds_left(dataset.id, counts[dataset.id]),
             )
             for dataset in datasets
         ]
+
+    async def _seconds_left(self, dataset_id: UUID, counts: DatasetCounts) -> int | None:
+        """What the unfinished jobs may take, at the pace of those that finished last; None if too
+        few did."""
+        if not counts.unfinished:
+            return None
+        running = select(func.max(Job.seconds_left)).where(
+            Job.dataset_id == dataset_id, Job.status == Status.PROCESSING
+        )
+        latest = (
+            select(Event.kind, Event.created_at)
+            .where(Event.dataset_id == dataset_id, Event.number.is_not(None))
+            .order_by(Event.number.desc())
+            .limit(EVENTS_LOOKED_AT)
+            .subquery()
+        )
+        pace = (
+            select(
+                func.count(),
+                func.extract("epoch", func.now() - func.min(latest.c.created_at)),
+                running.scalar_subquery(),
+            )
+            .select_from(latest)
+            .where(latest.c.kind.in_(FINISHING), latest.c.created_at > func.now() - PACE_OF)
+        )
+        finished, seconds, longest = (await self._session.execute(pace)).one()
+        if finished >= FINISHED_MIN:
+            waiting = math.ceil(counts.unfinished * float(seconds) / finished)
+            return max(waiting, longest or 0)
+        return longest if counts.unfinished == 1 else None
 
     async def _counts(self, ids: list[UUID]) -> dict[UUID, DatasetCounts]:
         counts = {dataset_id: DatasetCounts() for dataset_id in ids}

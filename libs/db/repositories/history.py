@@ -65,6 +65,7 @@ CLEAN_SLATE: dict[str, Any] = {
     "lapses": 0,
     "dependency_waits": 0,
     "stage": None,
+    "seconds_left": None,
 }
 
 
