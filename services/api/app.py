@@ -20,6 +20,7 @@ from api.envelope import Envelope
 from api.health import Health
 from api.idempotency import KEY_HEADER, REPLAYED_HEADER, IdempotencyMiddleware, Once
 from api.limits import BODY_BYTES_MAX, Limits
+from api.live.service import Live
 from api.metrics import Metrics
 from api.openapi import complete, openapi_config
 from api.problems import EXCEPTION_HANDLERS, problem_response
@@ -32,6 +33,8 @@ from api.routes import (
     health,
     job_list,
     jobs,
+    live,
+    multipart,
     operation,
     pages,
     past,
@@ -65,7 +68,8 @@ def create_app(settings: ApiSettings) -> Envelope:
         async with open_resources(settings) as resources:
             app.state.resources = resources
             app.state.health = Health(resources)
-            yield
+            async with Live.open(resources, settings) as app.state.live:
+                yield
 
     # In this order: whose a key is has to be known.
     middleware: list[ASGIMiddleware] = [
@@ -77,6 +81,7 @@ def create_app(settings: ApiSettings) -> Envelope:
         route_handlers=[
             datasets.router,
             uploads.router,
+            multipart.router,
             documents.router,
             document_content.router,
             search.router,
@@ -91,14 +96,22 @@ def create_app(settings: ApiSettings) -> Envelope:
             usage.router,
             quarantine.router,
             audits.router,
+            live.router,
         ],
         middleware=middleware,
     )
     litestar = Litestar(
-        route_handlers=[api, *health.handlers, *pages.handlers, *console.handlers()],
+        route_handlers=[
+            api,
+            live.sockets,
+            *health.handlers,
+            *pages.handlers,
+            *console.handlers(),
+        ],
         lifespan=[lifespan],
         dependencies={
             "resources": Provide(_resources, sync_to_thread=False),
+            "live": Provide(_live, sync_to_thread=False),
             "health": Provide(_health, sync_to_thread=False),
             "caller": Provide(_caller, sync_to_thread=False),
             "once": Provide(_once, sync_to_thread=False),
@@ -121,6 +134,11 @@ def create_app(settings: ApiSettings) -> Envelope:
 def _resources(state: State) -> Resources:
     resources: Resources = state.resources
     return resources
+
+
+def _live(state: State) -> Live:
+    live: Live = state.live
+    return live
 
 
 def _health(state: State) -> Health:

@@ -31,6 +31,7 @@ from pydantic import BaseModel
 from api import (
     bulk_requests,
     health,
+    multipart_shapes,
     problems,
     requests,
     search_requests,
@@ -45,6 +46,7 @@ from api.routes import (
     audits,
     document_content,
     job_list,
+    live,
     operation,
     past,
     quarantine,
@@ -79,6 +81,7 @@ TAGS = {
     "Usage": "Tokens and costs of embedding, and what was saved.",
     "Jobs": "The work on the documents: how far it is, why it failed, what to do again.",
     "Operation": "Workers, queues and breakers, and how it went until now.",
+    "Live": "What happens, as it happens.",
     "Audits": "Bucket, tables and index compared on demand, and mended.",
     "Quarantine": "Messages of the queue that made no job. For keys with the role `operator`.",
     "Health": "For those who run the service. Without a key.",
@@ -101,6 +104,8 @@ DECLARING = (
     usage,
     quarantine,
     audits,
+    multipart_shapes,
+    live,
     health,
     problems,
 )

@@ -54,6 +54,7 @@ class JobRepository:
         percent: int,
         chunks_done: int,
         got_further: bool,
+        seconds_left: int | None = None,
     ) -> None:
         """Say how far the attempt is; the percentage never falls.
 
@@ -65,6 +66,7 @@ class JobRepository:
             claim,
             stage=stage,
             progress=func.greatest(Job.progress, percent),
+            seconds_left=seconds_left,
             chunks_done=chunks_done,
             **(fresh if got_further else {}),
         )
@@ -299,4 +301,4 @@ def _ended(claim: Claim, tally: AttemptTally) -> dict[str, Any]:
     )
     own = func.greatest(recorded.scalar_subquery(), tally.tokens)
     tokens = others.scalar_subquery() + own
-    return {"lease_until": None, "worker": None, "tokens": cast(tokens, BigInteger)}
+    return {"lease_until": None, "worker": None, "seconds_left": None, "tokens": cast(tokens, BigInteger)}
