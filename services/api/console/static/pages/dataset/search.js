@@ -11,6 +11,8 @@ import { caveatName } from "../../words.js";
 import { Hit } from "./hit.js";
 import { SearchForm, searchBody } from "./search-form.js";
 
+const NARROW = "(max-width: 60rem)"; // as in css/pages.css
+
 export function SearchTab({ dataset }) {
   const [asked, setAsked] = useState(() => fromAddress());
   const [result, setResult] = useState(null);
@@ -18,6 +20,7 @@ export function SearchTab({ dataset }) {
   const [busy, setBusy] = useState(false);
   const [picked, setPicked] = useState(null);
   const turn = useRef(0);
+  const preview = useRef(null);
 
   async function ask(wanted, offset = 0) {
     const mine = ++turn.current;
@@ -37,6 +40,11 @@ export function SearchTab({ dataset }) {
     }
     if (mine === turn.current) setBusy(false);
   }
+  function pick(hit) {
+    setPicked(hit.chunk_id);
+    // On a narrow screen the passage is below the hits.
+    if (matchMedia(NARROW).matches) requestAnimationFrame(() => preview.current.scrollIntoView({ block: "start" }));
+  }
   useEffect(() => {
     if (asked.query) ask(asked);
   }, []);
@@ -53,10 +61,10 @@ export function SearchTab({ dataset }) {
     ${hits.length > 0 &&
     html`<div class=${`results ${busy ? "results-old" : ""}`}>
       <ol class="hits">
-        ${hits.map((hit, index) => html`<${Hit} key=${hit.chunk_id} hit=${hit} rank=${index + 1} best=${hits[0].score} picked=${hit === shown} onPick=${() => setPicked(hit.chunk_id)} />`)}
+        ${hits.map((hit, index) => html`<${Hit} key=${hit.chunk_id} hit=${hit} rank=${index + 1} best=${hits[0].score} picked=${hit === shown} onPick=${() => pick(hit)} />`)}
         ${result.next_offset !== null && html`<li class="more"><button type="button" class="button" disabled=${busy} onClick=${() => ask(asked, result.next_offset)}>Show more</button></li>`}
       </ol>
-      <aside class="preview" aria-label="The passage in its document">${shown && html`<${Preview} key=${shown.document_id} hit=${shown} />`}</aside>
+      <aside ref=${preview} class="preview" aria-label="The passage in its document">${shown && html`<${Preview} key=${shown.document_id} hit=${shown} />`}</aside>
     </div>`}`;
 }
 
