@@ -79,7 +79,8 @@ async def drawn(page: Page) -> bool:
     dark: bool = await page.evaluate(
         """() => {
             const canvas = document.querySelector("canvas");
-            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            const { width, height } = canvas;
+            const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
             return data.some((value, at) => at % 4 === 0 && value < 90);
         }"""
     )
@@ -165,9 +166,9 @@ async def test_a_key_that_may_only_read_sees_no_button_that_would_be_refused(
 
 
 def read_only_key(product: Product) -> str:
+    order = ["create", "--tenant", "local", "--name", uuid4().hex, "--role", "read_only"]
     made = subprocess.run(
-        [sys.executable, "-m", "api.keys", "create", "--tenant", "local", "--name", uuid4().hex]
-        + ["--role", "read_only"],
+        [sys.executable, "-m", "api.keys", *order],
         env={**os.environ, **product.environment},
         check=True,
         capture_output=True,

@@ -301,4 +301,9 @@ def _ended(claim: Claim, tally: AttemptTally) -> dict[str, Any]:
     )
     own = func.greatest(recorded.scalar_subquery(), tally.tokens)
     tokens = others.scalar_subquery() + own
-    return {"lease_until": None, "worker": None, "seconds_left": None, "tokens": cast(tokens, BigInteger)}
+    return {
+        "lease_until": None,
+        "worker": None,
+        "seconds_left": None,
+        "tokens": cast(tokens, BigInteger),
+    }
