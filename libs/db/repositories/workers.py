@@ -132,7 +132,7 @@ class WorkerRepository:
             .order_by(Attempt.started_at)
             .limit(JOBS_MAX)
         )
-        return [WorkerJob(*row) for row in rows]
+        return [WorkerJob(worker or "", *rest) for worker, *rest in rows]
 
     async def forget(self, limit: int) -> None:
         """Delete those that are gone for a day."""
