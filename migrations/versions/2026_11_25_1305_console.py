@@ -24,8 +24,8 @@ JOB_INDEXES = {
     "ix_jobs_finished": (["tenant_id", "status", "finished_at", "id"], FINISHED),
     "ix_jobs_duration": (["tenant_id", "status", DURATION, "id"], FINISHED),
     "ix_jobs_tokens": (["tenant_id", "status", "tokens", "id"], FINISHED),
-    # A dataset is uploaded in one go, and its files are often alike: in the orders of the tenant its
-    # jobs may come after a million others.
+    # A dataset is uploaded in one go, and its files are often alike: in the orders of the tenant
+    # its jobs may come after a million others.
     "ix_jobs_dataset_finished": (["dataset_id", "status", "finished_at", "id"], FINISHED),
     "ix_jobs_dataset_duration": (["dataset_id", "status", DURATION, "id"], FINISHED),
     "ix_jobs_dataset_tokens": (["dataset_id", "status", "tokens", "id"], FINISHED),

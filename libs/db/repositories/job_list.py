@@ -2,9 +2,9 @@
 
 Postgres is asked for the ids of one page first, and for what is shown of them afterwards. Either an
 index is walked in the order of the list until a page is full, for each status by itself, since the
-indexes lead with it and a merge of five short lists costs nothing. Or, where few jobs match, all of
-them are read and put in order. Which of the two is decided here: Postgres supposes that what it looks
-for is spread evenly, and jobs of one kind lie together.
+indexes lead with it and a merge of five short lists costs nothing. Or, where few jobs match, all
+of them are read and put in order. Which of the two is decided here: Postgres supposes that what it
+looks for is spread evenly, and jobs of one kind lie together.
 """
 
 import re
