@@ -13,6 +13,7 @@ branch_labels = None
 depends_on = None
 
 FINISHED = "finished_at is not null"
+DURATION = sa.text("coalesce(finished_at - started_at, interval '0')")
 # A job's row is written some five times in its life and, while it is at work, once a second. The
 # latter writes touch no index, and it stays so: nothing here has `stage`, `progress` or
 # `updated_at`, and `tokens` is written at the end of an attempt only. The orders have an entry for
@@ -21,19 +22,13 @@ FINISHED = "finished_at is not null"
 # all is three short ones merged, and what there is little of is found as fast as the rest.
 JOB_INDEXES = {
     "ix_jobs_finished": (["tenant_id", "status", "finished_at", "id"], FINISHED),
-    "ix_jobs_duration": (
-        [
-            "tenant_id",
-            "status",
-            sa.text("coalesce(finished_at - started_at, interval '0')"),
-            "id",
-        ],
-        FINISHED,
-    ),
+    "ix_jobs_duration": (["tenant_id", "status", DURATION, "id"], FINISHED),
     "ix_jobs_tokens": (["tenant_id", "status", "tokens", "id"], FINISHED),
-    # A dataset is uploaded in one go: in the order of the tenant its jobs may come after a million
-    # others. Its durations and tokens are spread among theirs, and need no index of their own.
+    # A dataset is uploaded in one go, and its files are often alike: in the orders of the tenant
+    # its jobs may come after a million others.
     "ix_jobs_dataset_finished": (["dataset_id", "status", "finished_at", "id"], FINISHED),
+    "ix_jobs_dataset_duration": (["dataset_id", "status", DURATION, "id"], FINISHED),
+    "ix_jobs_dataset_tokens": (["dataset_id", "status", "tokens", "id"], FINISHED),
     # Few jobs have an error, and it changes with the status.
     "ix_jobs_error_code": (["tenant_id", "error_code", "id"], "error_code is not null"),
 }

@@ -43,9 +43,7 @@ class QueueReader:
         """None while Redis is away."""
         try:
             waiting = {
-                task: await cast(
-                    Awaitable[int], self._redis.llen(f"{self._namespace}:{task.queue_name}")
-                )
+                task: await self._redis.llen(f"{self._namespace}:{task.queue_name}")
                 for task in ALL_TASKS
             }
             budget = await cast(Awaitable[dict[Any, Any]], self._redis.hgetall(self._pace_name))

@@ -37,10 +37,12 @@ class Meter:
         return memory, round(percent, 1)
 
     def age_seconds(self) -> float:
-        return max(time.time() - self._process.create_time(), 0.0)
+        born: float = self._process.create_time()
+        return max(time.time() - born, 0.0)
 
     def _children(self) -> list[psutil.Process]:
         try:
-            return self._process.children(recursive=True)
+            children: list[psutil.Process] = self._process.children(recursive=True)
         except psutil.Error:
             return []
+        return children

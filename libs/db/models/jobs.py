@@ -40,6 +40,9 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
 
 
+_DURATION = text("coalesce(finished_at - started_at, interval '0')")
+
+
 class Job(Base):
     """At most one unfinished job a document: a partial unique index holds that."""
 
@@ -104,13 +107,11 @@ class Job(Base):
             )
             for name, owner, value in (
                 ("ix_jobs_finished", "tenant_id", "finished_at"),
-                (
-                    "ix_jobs_duration",
-                    "tenant_id",
-                    text("coalesce(finished_at - started_at, interval '0')"),
-                ),
+                ("ix_jobs_duration", "tenant_id", _DURATION),
                 ("ix_jobs_tokens", "tenant_id", "tokens"),
                 ("ix_jobs_dataset_finished", "dataset_id", "finished_at"),
+                ("ix_jobs_dataset_duration", "dataset_id", _DURATION),
+                ("ix_jobs_dataset_tokens", "dataset_id", "tokens"),
             )
         ),
         Index(

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import ApiKey, BrowserSession, Role, Tenant
@@ -101,7 +101,7 @@ class BrowserSessionRepository:
         await self._session.execute(delete(BrowserSession).where(BrowserSession.id.in_(expired)))
 
 
-def _valid(token_hash: bytes) -> Select[Any]:
+def _valid(token_hash: bytes) -> Any:
     return (
         select(
             BrowserSession.id,

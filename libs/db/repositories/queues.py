@@ -68,6 +68,7 @@ class QueueRepository:
         waits_for = case((held_back(), PAUSE), else_=func.coalesce(Job.waiting_for, READY))
         some = (
             select(waits_for.label("waits_for"))
+            .select_from(Job)
             .join(Dataset, Dataset.id == Job.dataset_id)
             .join(Tenant, Tenant.id == Job.tenant_id)
             .where(Job.tenant_id == tenant_id, Job.status == Status.QUEUED)

@@ -66,7 +66,7 @@ from tenants
 cross join lateral (
     select count(*) as jobs from (
         select from jobs where tenant_id = tenants.id and status = 'queued' limit :queued_max
-    ) as some
+    ) as waiting
 ) as queued
 cross join lateral (
     select count(*) as jobs from jobs where tenant_id = tenants.id and status = 'processing'

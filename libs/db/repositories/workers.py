@@ -132,7 +132,10 @@ class WorkerRepository:
             .order_by(Attempt.started_at)
             .limit(JOBS_MAX)
         )
-        return [WorkerJob(*row) for row in rows]
+        return [
+            WorkerJob(worker or "", job_id, file_name, stage, percent, since)
+            for worker, job_id, file_name, stage, percent, since in rows
+        ]
 
     async def forget(self, limit: int) -> None:
         """Delete those that are gone for a day."""

@@ -172,6 +172,7 @@ async def test_old_samples_go(api: Api) -> None:
             )
         )
 
+    assert oldest is not None
     assert oldest > now + timedelta(days=30)
 
 
