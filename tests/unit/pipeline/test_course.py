@@ -2,16 +2,16 @@
 
 import pytest
 
-from pipeline.costs import PACKED, TEXT, CostBook
+from pipeline.costs import PACKED, TEXT, CostBook, Costs
 from pipeline.course import Course
 
 
 @pytest.mark.parametrize("costs", [TEXT, PACKED])
 @pytest.mark.parametrize("characters_of_file", [300, 10_000, 90_000])
 def test_the_percentage_rises_with_the_work_and_leaves_the_last_one_to_the_switch(
-    costs: object, characters_of_file: int
+    costs: Costs, characters_of_file: int
 ) -> None:
-    course = Course(PACKED if costs is PACKED else TEXT, file_bytes=10_000)
+    course = Course(costs, file_bytes=10_000)
     seen = [course.percent]
 
     for turn in range(1, 11):
