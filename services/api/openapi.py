@@ -72,8 +72,8 @@ TAGS = {
     "Tenant": "Whom the API key belongs to; a pause of everything.",
     "Usage": "Tokens and costs of embedding, and what was saved.",
     "Jobs": "The work on the documents: how far it is, why it failed, what to do again.",
-    "Live": "Every change of state, in order and none missed. A WebSocket at the same paths tells them "
-    "as they happen, and the progress of jobs between them.",
+    "Live": "Every change of state, in order and none missed. A WebSocket at the same paths tells "
+    "them as they happen, and the progress of jobs between them.",
     "Audits": "Bucket, tables and index compared on demand, and mended.",
     "Quarantine": "Messages of the queue that made no job. For keys with the role `operator`.",
     "Health": "For those who run the service. Without a key.",
