@@ -1,4 +1,4 @@
-"""The one HTML page of the console. What it shows, the modules that it names ask of the REST API."""
+"""The one HTML page of the console; the modules that it names ask the REST API for the rest."""
 
 from html import escape
 

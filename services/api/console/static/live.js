@@ -16,11 +16,12 @@ export const liveState = signal("off");
 /** The latest tick of each job at work: `{stage, percent, chunks_done, tokens, seconds_left}`. */
 export const ticks = signal({});
 
-/** Events of a dataset, or of all for null, while the calling view is shown. `heard` gets each. */
+/** Events of a dataset, of all for null, of none yet for undefined, while the calling view is shown. `heard` gets each. */
 export function useLive(datasetId, heard) {
   const current = useRef(heard);
   current.current = heard;
   useEffect(() => {
+    if (datasetId === undefined) return undefined;
     const line = new Line(datasetId, (event) => current.current(event));
     return () => line.close();
   }, [datasetId]);

@@ -19,7 +19,7 @@ export function CostsPage() {
   const days = daysOf(Number(span));
   const range = { first_day: days[0], last_day: days.at(-1), limit: 200 };
   const daily = useResource((signal) => get("/usage", { ...range, group_by: ["day", "model"] }, { signal }), [span]);
-  const dataset = useResource((signal) => get("/usage", { ...range, group_by: "dataset_id" }, { signal }), [span]);
+  const dataset = useResource((signal) => get("/usage", { ...range, group_by: "dataset" }, { signal }), [span]);
   const model = useResource((signal) => get("/usage", { ...range, group_by: "model" }, { signal }), [span]);
   const names = useResource(namesOfDatasets, []);
   const problem = daily.problem ?? dataset.problem ?? model.problem;

@@ -101,6 +101,6 @@ function NewDataset({ onClose }) {
 /** Of the last year: dataset id to dollars. */
 async function costsByDataset(signal) {
   const first = new Date(Date.now() - 365 * 86_400_000).toISOString().slice(0, 10);
-  const usage = await get("/usage", { group_by: "dataset_id", first_day: first, limit: 200 }, { signal });
+  const usage = await get("/usage", { group_by: "dataset", first_day: first, limit: 200 }, { signal });
   return new Map(usage.groups.map((group) => [group.dataset_id, group.cost]));
 }

@@ -29,7 +29,7 @@ export function JobPage({ id }) {
     timeline.reload();
   };
   const refresh = useThrottled(reload, 800);
-  useLive(job.data?.dataset_id ?? null, (event) => {
+  useLive(job.data?.dataset_id, (event) => {
     if (event.job_id === id || event.kind === "live.poll") refresh();
   });
   if (job.problem?.status === 404) return html`<${NotFoundPage} what="job" />`;

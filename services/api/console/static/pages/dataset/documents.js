@@ -108,6 +108,6 @@ function ConfirmDelete({ document, onClose, changed }) {
 /** Of the last year: document id to what it took. */
 async function spentByDocument(datasetId, signal) {
   const first = new Date(Date.now() - 365 * 86_400_000).toISOString().slice(0, 10);
-  const usage = await get("/usage", { dataset_id: datasetId, group_by: "document_id", first_day: first, limit: 200 }, { signal });
+  const usage = await get("/usage", { dataset_id: datasetId, group_by: "document", first_day: first, limit: 200 }, { signal });
   return new Map(usage.groups.filter((group) => group.document_id).map((group) => [group.document_id, group]));
 }
