@@ -12,14 +12,14 @@ const TOP = 8;
 const BOTTOM = 20;
 const TABLE_ROWS_MAX = 60;
 
-/** `points`: oldest first, each with `at`. `lines`: `{name, of(point), tone}`; null makes a gap.
+/** `points`: two or more, oldest first, each with `at`. `lines`: `{name, of(point), tone}`; null makes a gap.
  * `show` writes a value, `scale` one of the axis. */
 export function LineChart({ title, points, lines, show = count, scale = show, filled = false }) {
   const [frame, width] = useWidth(WIDTH);
   const highest = Math.max(...points.flatMap((point) => lines.map((line) => line.of(point) ?? 0)), 0);
   const top = niceCeiling(highest);
-  const from = points.length ? Date.parse(points[0].at) : 0;
-  const to = points.length ? Date.parse(points.at(-1).at) : 1;
+  const from = Date.parse(points[0].at);
+  const to = Date.parse(points.at(-1).at);
   const x = (at) => LEFT + ((Date.parse(at) - from) / Math.max(1, to - from)) * (width - LEFT - RIGHT);
   const y = (value) => HEIGHT - BOTTOM - (value / top) * (HEIGHT - TOP - BOTTOM);
   const latest = points.at(-1);
@@ -27,17 +27,17 @@ export function LineChart({ title, points, lines, show = count, scale = show, fi
     <figcaption class="chart-head">
       <h3>${title}</h3>
       <ul class="chart-legend">
-        ${lines.map((line) => html`<li key=${line.name}><span class=${`swatch tone-${line.tone}`}></span>${line.name}${latest && html` <strong>${show(line.of(latest))}</strong>`}</li>`)}
+        ${lines.map((line) => html`<li key=${line.name}><span class=${`swatch tone-${line.tone}`}></span>${line.name} <strong>${show(line.of(latest))}</strong></li>`)}
       </ul>
     </figcaption>
-    <div ref=${frame} class="chart-frame">${points.length < 2
-      ? html`<p class="chart-none">There is nothing to show yet. A point is added every few seconds.</p>`
-      : html`<svg viewBox=${`0 0 ${width} ${HEIGHT}`} height=${HEIGHT} role="img" aria-label=${`${title}: ${lines.map((line) => `${line.name} ${show(line.of(latest))} now`).join(", ")}`}>
+    <div ref=${frame} class="chart-frame">
+      <svg viewBox=${`0 0 ${width} ${HEIGHT}`} height=${HEIGHT} role="img" aria-label=${`${title}: ${lines.map((line) => `${line.name} ${show(line.of(latest))} now`).join(", ")}`}>
           ${[0, 0.5, 1].map((part) => html`<${Grid} key=${part} y=${y(top * part)} label=${scale(top * part)} width=${width} />`)}
           ${[0, 0.5, 1].map((part) => html`<text key=${part} x=${LEFT + part * (width - LEFT - RIGHT)} y=${HEIGHT - 4} text-anchor=${["start", "middle", "end"][part * 2]}>${label(from + part * (to - from), to - from)}</text>`)}
           ${lines.map((line) => html`<${Line} key=${line.name} line=${line} points=${points} x=${x} y=${y} filled=${filled} />`)}
-        </svg>`}</div>
-    ${points.length > 1 && html`<${Figures} title=${title} points=${points} lines=${lines} show=${show} />`}
+      </svg>
+    </div>
+    <${Figures} title=${title} points=${points} lines=${lines} show=${show} />
   </figure>`;
 }
 

@@ -11,7 +11,7 @@ import { html } from "../ui.js";
 
 const ACTIONS = [
   "dataset.created", "dataset.changed", "dataset.deleted", "uploads.requested", "uploads.completed", "document.changed", "document.deleted",
-  "job.triggered", "job.retried", "job.cancelled", "jobs.retried", "jobs.cancelled", "audit.requested", "sync.requested", "tenant.changed", "message.replayed", "message.deleted", "session.created", "session.deleted",
+  "job.triggered", "job.retried", "job.cancelled", "jobs.retried", "jobs.cancelled", "audit.requested", "sync.requested", "tenant.changed", "message.replayed", "message.deleted", "session.opened", "session.closed",
 ];
 const PLACES = { dataset: "/datasets/", uploads: "/datasets/", job: "/jobs/" };
 

@@ -65,16 +65,16 @@ function Queues({ queues }) {
     <${Table} label="Lanes" columns=${LANES} items=${queues.lanes} keyOf=${(it) => it.name} />`;
 }
 
-const WAITS = { retry: "Wait to try again", dependency: "Wait for a service", pause: "Paused" };
+const WAITS = { ready: "Ready for a worker", retry: "Wait to try again", dependency: "Wait for a service", pause: "Paused" };
 const round = (value) => (value === null || value === undefined ? value : Math.round(value * 10) / 10);
 
 const LANES = [
   { name: "Lane", kind: "main", cell: (it) => html`<strong>${LANE_NAMES[it.name] ?? it.name}</strong>` },
-  { name: "Waiting", kind: "number", cell: (it) => count(it.waiting) },
-  { name: "Called out", kind: "number", cell: (it) => count(it.announced) },
+  { name: "Messages waiting", kind: "number", cell: (it) => count(it.waiting) },
+  { name: "Jobs called out", kind: "number", cell: (it) => count(it.announced) },
   { name: "Oldest", kind: "number", cell: (it) => seconds(it.oldest_seconds) },
 ];
-const LANE_NAMES = { ordinary: "Ordinary files", documents: "Ordinary files", large: "Large files", next: "The next file of a quiet dataset" };
+const LANE_NAMES = { documents: "Ordinary files", "documents-large": "Large files", "documents-next": "The next file of a quiet dataset" };
 
 const COLUMNS = [
   { name: "Worker", kind: "main", cell: (it) => html`<strong class="break">${it.name}</strong><p class="why muted">${it.host}, process ${it.pid}, version ${it.version}</p>` },
@@ -96,6 +96,7 @@ function Jobs({ jobs, busy, threads }) {
 
 function Charts({ history }) {
   const { points, step_seconds: step } = history;
+  if (points.length < 2) return html`<${Empty} icon="jobs" title="No past yet">Curves appear here as soon as there is something to do. A point is added every few seconds.<//>`;
   const perMinute = (value) => (value === null || value === undefined ? null : (value * 60) / step);
   return html`<div class="charts">
     <${LineChart} title="Unfinished jobs" points=${points} filled lines=${[{ name: "Queued", tone: 1, of: (it) => it.queued }, { name: "At work", tone: 0, of: (it) => it.processing }]} show=${short} />
