@@ -12,7 +12,7 @@ from support.product import Client, Product, running_product
 from support.visits import Visit
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
-WAIT_MILLISECONDS = 20_000  # two cores run the product, the browser and other tests
+WAIT_MILLISECONDS = 30_000  # two cores run the product, the browser and other tests
 
 
 def chromium() -> str:
