@@ -155,8 +155,8 @@ def _once(request: Request[Caller, None, State]) -> Once:
     return once
 
 
-def _not_found(console: Console) -> Callable[[ApiRequest, Exception], Response[Any]]:
-    def answer(request: ApiRequest, error: Exception) -> Response[Any]:
+def _not_found(console: Console) -> Callable[[Request[Any, Any, Any], Any], Response[Any]]:
+    def answer(request: Request[Any, Any, Any], error: Any) -> Response[Any]:
         return console.missing(request) or problem_response(request, error)
 
     return answer

@@ -1,20 +1,21 @@
 """What people do with the console, from the first visit on."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from uuid import uuid4
 
-from playwright.async_api import FilePayload, Locator, Page, expect
+from playwright.async_api import FilePayload, Locator, Page, ViewportSize, expect
 
+from api.keys import create
+from db.engine import create_engine, session_factory
+from db.models import Role
+from stack.services import LOCAL_TENANT
 from support.product import Client, Product
 from support.visits import Visit
 
 DATA = Path(__file__).parents[1] / "data"
 HOSTILE_NAME = "<img src=x onerror=document.body.remove()>.txt"
 PLACES = ["datasets", "jobs", "failures", "workers", "costs", "audit-log", "settings"]
-PHONE = {"width": 390, "height": 844}
+PHONE = ViewportSize(width=390, height=844)
 
 
 def text_file(name: str, text: str) -> FilePayload:
@@ -158,23 +159,23 @@ async def test_a_key_that_may_only_read_sees_no_button_that_would_be_refused(
 ) -> None:
     made = await client.call("POST", "/datasets", {"name": "Looked at"})
     page = visit.page
-    await visit.log_in(read_only_key(product), at=f"/datasets/{made['dataset']['id']}")
+    await visit.log_in(await read_only_key(product), at=f"/datasets/{made['dataset']['id']}")
 
     await expect(page.get_by_text("Your key may only read")).to_be_visible()
     await expect(page.get_by_role("button", name="Pause")).to_have_count(0)
     await expect(page.get_by_role("button", name="Choose files")).to_have_count(0)
 
 
-def read_only_key(product: Product) -> str:
-    order = ["create", "--tenant", "local", "--name", uuid4().hex, "--role", "read_only"]
-    made = subprocess.run(
-        [sys.executable, "-m", "api.keys", *order],
-        env={**os.environ, **product.environment},
-        check=True,
-        capture_output=True,
-        text=True,
+async def read_only_key(product: Product) -> str:
+    engine = create_engine(
+        product.environment["DATABASE_URL"], pool_size=1, application_name="test"
     )
-    return made.stdout.split()[-1]
+    try:
+        return await create(
+            session_factory(engine), tenant=LOCAL_TENANT, name=uuid4().hex, role=Role.READ_ONLY
+        )
+    finally:
+        await engine.dispose()
 
 
 async def test_every_page_fits_on_a_phone(visit: Visit, client: Client) -> None:
