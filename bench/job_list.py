@@ -152,7 +152,7 @@ async def fill(connection: asyncpg.Connection, jobs: int) -> None:
     statements = FILL
     for name, value in values.items():
         statements = statements.replace(name, str(value))
-    for statement in statements.split(";"):
+    for statement in statements.split(";\n"):
         await connection.execute(statement, timeout=None)
     for index in indexes:
         await connection.execute(index["indexdef"], timeout=None)
