@@ -275,9 +275,8 @@ async def measure(
 def show(timing: Timing) -> None:
     mark = "  <-- slow" if timing.p95 > LIMIT_MILLISECONDS else ""
     print(
-        f"{timing.name:45} p50 {timing.p50:8.1f}  p95 {timing.p95:8.1f}  max {timing.most:8.1f} ms, "
-        f"processor {timing.processor:6.1f} ms"
-        f"{mark}",
+        f"{timing.name:45} p50 {timing.p50:8.1f}  p95 {timing.p95:8.1f}  max {timing.most:8.1f}"
+        f"  processor {timing.processor:6.1f} ms{mark}",
         flush=True,
     )
 
