@@ -22,11 +22,13 @@ from typing import Any
 
 import asyncpg
 import httpx
+import psutil
 
 from api.app import create_app
 from api.auth import hash_of, new_key
 from api.settings import ApiSettings
 from db.repositories.job_list import JobSort
+from pipeline.logs import configure_logs
 from stack.backends import Backends
 
 TENANT = "00000000-0000-7000-8000-000000000001"
@@ -115,15 +117,17 @@ class Timing:
     p50: float
     p95: float
     most: float
+    processor: float  # of this process and of Postgres, a request; the same on a busy machine
 
     @classmethod
-    def of(cls, name: str, milliseconds: list[float]) -> "Timing":
+    def of(cls, name: str, milliseconds: list[float], processor_seconds: float) -> "Timing":
         ordered = sorted(milliseconds)
 
         def at(share: float) -> float:
             return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
 
-        return cls(name, at(0.5), at(0.95), ordered[-1])
+        a_request = processor_seconds * 1000 / len(ordered)
+        return cls(name, at(0.5), at(0.95), ordered[-1], a_request)
 
 
 async def fill(connection: asyncpg.Connection, jobs: int) -> None:
@@ -152,7 +156,7 @@ async def fill(connection: asyncpg.Connection, jobs: int) -> None:
     statements = FILL
     for name, value in values.items():
         statements = statements.replace(name, str(value))
-    for statement in statements.split(";"):
+    for statement in statements.split(";\n"):
         await connection.execute(statement, timeout=None)
     for index in indexes:
         await connection.execute(index["indexdef"], timeout=None)
@@ -234,21 +238,36 @@ async def timed(
     return milliseconds, answer.raise_for_status().json()
 
 
-async def measure(client: httpx.AsyncClient, jobs: int, repeat: int) -> list[Timing]:
+def processor_seconds(postgres: psutil.Process) -> float:
+    spent = time.process_time()
+    for process in postgres.children(recursive=True):
+        times = process.cpu_times()
+        spent += times.user + times.system
+    return spent
+
+
+async def measure(
+    client: httpx.AsyncClient, postgres: psutil.Process, jobs: int, repeat: int
+) -> list[Timing]:
     timings = []
+    await timed(client, "/jobs", {})  # opens connections
     for name, query in filters(jobs).items():
         for sort in JobSort:
             taken = []
+            spent = processor_seconds(postgres)
             for _ in range(repeat):
                 milliseconds, page = await timed(client, "/jobs", {**query, "sort": sort})
                 taken.append(milliseconds)
                 if (cursor := page["next_cursor"]) is not None:
                     later = {**query, "sort": sort, "cursor": cursor}
                     taken.append((await timed(client, "/jobs", later))[0])
-            timings.append(Timing.of(f"{name}, {sort.value}", taken))
+            spent = processor_seconds(postgres) - spent
+            timings.append(Timing.of(f"{name}, {sort.value}", taken, spent))
             show(timings[-1])
+        spent = processor_seconds(postgres)
         counts = [(await timed(client, "/jobs/counts", query))[0] for _ in range(repeat)]
-        timings.append(Timing.of(f"{name}, counts", counts))
+        spent = processor_seconds(postgres) - spent
+        timings.append(Timing.of(f"{name}, counts", counts, spent))
         show(timings[-1])
     return timings
 
@@ -256,13 +275,13 @@ async def measure(client: httpx.AsyncClient, jobs: int, repeat: int) -> list[Tim
 def show(timing: Timing) -> None:
     mark = "  <-- slow" if timing.p95 > LIMIT_MILLISECONDS else ""
     print(
-        f"{timing.name:45} p50 {timing.p50:8.1f}  p95 {timing.p95:8.1f}  max {timing.most:8.1f} ms"
-        f"{mark}",
+        f"{timing.name:45} p50 {timing.p50:8.1f}  p95 {timing.p95:8.1f}  max {timing.most:8.1f}"
+        f"  processor {timing.processor:6.1f} ms{mark}",
         flush=True,
     )
 
 
-async def run(environment: dict[str, str], jobs: int, repeat: int) -> None:
+async def run(environment: dict[str, str], postgres: int, jobs: int, repeat: int) -> None:
     connection = await asyncpg.connect(environment["DATABASE_URL"], ssl=False)
     began = time.perf_counter()
     await fill(connection, jobs)
@@ -282,9 +301,11 @@ async def run(environment: dict[str, str], jobs: int, repeat: int) -> None:
     await connection.close()
     print(f"{jobs:,} jobs made in {time.perf_counter() - began:.0f} s", flush=True)
     async with serving(environment, key) as client:
-        timings = await measure(client, jobs, repeat)
+        timings = await measure(client, psutil.Process(postgres), jobs, repeat)
     slow = [timing for timing in timings if timing.p95 > LIMIT_MILLISECONDS]
     worst = max(timing.p95 for timing in timings)
+    dearest = max(timings, key=lambda timing: timing.processor)
+    print(f"most processor time: {dearest.name}, {dearest.processor:.0f} ms a request")
     print(f"{len(slow)} of {len(timings)} over {LIMIT_MILLISECONDS} ms; worst p95 {worst:.0f} ms")
 
 
@@ -293,6 +314,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1_000_000)
     parser.add_argument("--repeat", type=int, default=10, help="of each combination")
     options = parser.parse_args()
+    configure_logs(level="ERROR", json=False, service="bench")
     with Backends() as backends:
         backends.start("postgres")
         subprocess.run(
@@ -300,7 +322,8 @@ def main() -> None:
             env=backends.process_environment(),
             check=True,
         )
-        asyncio.run(run(backends.process_environment(), options.jobs, options.repeat))
+        postgres = backends.service("postgres").pid
+        asyncio.run(run(backends.process_environment(), postgres, options.jobs, options.repeat))
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ async def test_the_past_is_sampled_once_by_any_number_of_pollers_and_thinned(api
         assert sum(point["chunks"] for point in points) == 7
         assert [point["cost"] for point in points if point["completed"]] == ["2"]
         assert all(point["queued"] == 1 for point in points)
-        assert 99 < next(p["p95_seconds"] for p in points if p["completed"]) < 130
+        assert 80 < next(p["p95_seconds"] for p in points if p["completed"]) < 130
     assert (await get(api, "/history", api.as_key(await api.tenant_key())))["points"] == []
     assert waiting
 
