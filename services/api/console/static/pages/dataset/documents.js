@@ -8,7 +8,7 @@ import { WorkStatus } from "../../components/status.js";
 import { More, Table } from "../../components/table.js";
 import { Time } from "../../components/time.js";
 import { order } from "../../components/toasts.js";
-import { NOTHING, bytes, count, money, roughly, short } from "../../format.js";
+import { bytes, count, money, roughly, short } from "../../format.js";
 import { ticks, useHeard } from "../../live.js";
 import { usePages, useResource, useThrottled } from "../../resource.js";
 import { query, setQuery } from "../../router.js";
@@ -59,7 +59,7 @@ const columns = (spent, acts) => [
   { name: "Tokens", kind: "number", cell: (it) => short(spent.get(it.id)?.tokens ?? 0) },
   { name: "Cost", kind: "number", cell: (it) => money(spent.get(it.id)?.cost ?? "0") },
   { name: "Changed", kind: "number", cell: (it) => html`<${Time} at=${it.updated_at} />` },
-  { name: "Actions", kind: "actions", cell: (it) => html`<${Actions} item=${it} ...${acts} />` },
+  ...(mayWrite.value ? [{ name: "Actions", kind: "actions", cell: (it) => html`<${Actions} item=${it} ...${acts} />` }] : []),
 ];
 
 function FileCell({ item }) {
@@ -81,7 +81,6 @@ function StateCell({ item }) {
 }
 
 function Actions({ item, changed, askDelete }) {
-  if (!mayWrite.value) return NOTHING;
   const retriable = item.task_id && ["failed", "cancelled"].includes(item.status);
   const cancellable = ["queued", "processing"].includes(item.status);
   const act = (work, done) => async () => {
