@@ -2,15 +2,22 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from redis.asyncio import Redis
 
 from api.auth import Authentication
+from api.queues import QueueReader
+from api.sessions import FailedLogins
 from api.settings import ApiSettings
 from db.engine import Sessions, create_engine, session_factory
 from pipeline.embed.client import Embedder
-from pipeline.embed.configured import configured_model, configured_pace, open_pace_redis
+from pipeline.embed.configured import (
+    configured_model,
+    configured_pace,
+    open_pace_redis,
+    pace_name,
+)
 from pipeline.rerank import Reranker
 from pipeline.search import Searcher
 from pipeline.store.objects import ObjectStore
@@ -28,6 +35,8 @@ class Resources:
     embedder: Embedder
     searcher: Searcher
     authentication: Authentication
+    queues: QueueReader
+    failed_logins: FailedLogins = field(default_factory=FailedLogins)
 
 
 @asynccontextmanager
@@ -75,4 +84,9 @@ async def open_resources(settings: ApiSettings) -> AsyncIterator[Resources]:
                 reranker=reranker,
             ),
             authentication=Authentication(sessions),
+            queues=QueueReader(
+                redis,
+                namespace=settings.redis_namespace,
+                pace_name=pace_name(settings, namespace=settings.redis_namespace),
+            ),
         )

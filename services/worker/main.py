@@ -19,8 +19,10 @@ from pipeline.logs import configure_logs
 from pipeline.settings import read_settings
 from worker.actors import declare
 from worker.middleware.boot import Boot
+from worker.middleware.heartbeat import Heartbeat
 from worker.middleware.metrics import Metrics
 from worker.middleware.recycle import Recycle
+from worker.resources import own_sessions
 from worker.settings import WorkerSettings
 
 # Dramatiq's own limit is only an alarm above ours: it cannot stop what does not await.
@@ -44,6 +46,7 @@ broker = create_broker(
         # Without this middleware an actor's exception would be acknowledged as if all were well.
         Retries(max_retries=0),
         Metrics(host=settings.metrics_host, port=settings.metrics_port),
+        Heartbeat(lambda: own_sessions(settings, "sluice-worker-heartbeat")),
         Recycle(jobs=settings.recycle_jobs, memory_bytes=settings.recycle_memory),
     ],
 )

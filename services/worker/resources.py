@@ -31,6 +31,7 @@ from pipeline.run import Runner
 from pipeline.stages import process
 from pipeline.store.objects import ObjectStore
 from pipeline.store.vectors import VectorStore
+from pipeline.ticks import RedisTicks
 from pipeline.tools import Tools
 from worker.settings import WorkerSettings
 
@@ -75,7 +76,7 @@ async def open_resources(settings: WorkerSettings) -> Resources:
     )
     stack.push_async_callback(engine.dispose)
     sessions = session_factory(engine)
-    keeper = LeaseKeeper(lambda: _keeper_sessions(settings))
+    keeper = LeaseKeeper(lambda: own_sessions(settings, "sluice-worker-leases"))
     keeper.start()
     stack.callback(keeper.stop)
     scratch = _scratch(settings.scratch_dir, stack)
@@ -98,6 +99,9 @@ async def open_resources(settings: WorkerSettings) -> Resources:
     redis = open_pace_redis(settings.redis_url.get_secret_value())
     stack.push_async_callback(redis.aclose)
     pace = configured_pace(settings, redis, namespace=settings.redis_namespace)
+    ticks = RedisTicks(redis, namespace=settings.redis_namespace)
+    publishing = asyncio.create_task(ticks.run())
+    stack.callback(publishing.cancel)
     embedder = await stack.enter_async_context(Embedder(model, pace))
     batcher = Batcher(
         embedder,
@@ -127,6 +131,7 @@ async def open_resources(settings: WorkerSettings) -> Resources:
         policy=policy,
         scratch=scratch,
         is_away=canaries.is_away,
+        ticks=ticks,
     )
     runner = Runner(
         sessions=sessions,
@@ -134,7 +139,7 @@ async def open_resources(settings: WorkerSettings) -> Resources:
         policy=policy,
         process=partial(process, tools),
         is_away=canaries.is_away,
-        worker=f"{socket.gethostname()}:{os.getpid()}",
+        worker=worker_name(),
         stopping=stopping,
     )
     return Resources(runner, stack, stopping)
@@ -151,12 +156,18 @@ async def _warm(vectors: VectorStore, embedder: Embedder) -> None:
         log.warning("worker.not_warm", error_code=error.code, dependency=error.dependency)
 
 
-def _keeper_sessions(settings: WorkerSettings) -> Sessions:
+def worker_name() -> str:
+    """How jobs and people call this process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def own_sessions(settings: WorkerSettings, application_name: str) -> Sessions:
+    """One connection for a thread with an event loop of its own."""
     return session_factory(
         create_engine(
             settings.database_url.get_secret_value(),
             pool_size=1,
-            application_name="sluice-worker-leases",
+            application_name=application_name,
             prepared_statements=settings.database_prepared_statements,
         )
     )

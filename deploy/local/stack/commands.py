@@ -192,9 +192,9 @@ def _print_summary(options: Options, credentials: Credentials) -> None:
         return
     url = public["SLUICE_API_URL"]
     print(f"""
-  API      {url}
+  console  {url}
+  API key  {public["SLUICE_API_KEY"]}  (the console asks for it, once)
   docs     {url}/docs
-  API key  {public["SLUICE_API_KEY"]}
 
 Next:
   make demo                      upload the sample files, watch them, search them

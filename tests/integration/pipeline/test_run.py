@@ -426,7 +426,7 @@ async def test_progress_begins_the_patience_anew(
     async def gets_somewhere(attempt: Attempt) -> None:
         async with sessions.begin() as session:
             await JobRepository(session).progress(
-                attempt.claim, stage="embed", percent=10, chunks_done=5, tokens=50, got_further=True
+                attempt.claim, stage="embed", percent=10, chunks_done=5, got_further=True
             )
         raise DependencyError("It went away again.", dependency=Dependency.EMBEDDER)
 
