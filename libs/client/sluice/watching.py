@@ -82,16 +82,19 @@ class Pulse:
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """A document in whose end somebody is interested: the end of this job or of a later one."""
+    """A document in whose end somebody is interested: the end of this job or of a later one. Where
+    no job is known yet, of the version with this ETag."""
 
     document_id: str | None
     task_id: str | None
+    etag: str | None = None
 
     def ended(self, document: Document) -> bool:
         if not document.finished:
             return False
-        # Ids of jobs rise with time.
-        return self.task_id is None or (document.task_id or "") >= self.task_id
+        if self.task_id is not None:
+            return (document.task_id or "") >= self.task_id  # ids of jobs rise with time
+        return self.etag is None or self.etag == document.etag
 
 
 class Follower:

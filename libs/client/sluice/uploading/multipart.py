@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sluice.errors import ApiError, NotFound, SluiceError, UploadRefused
 from sluice.models import Job
+from sluice.tasks import together
 from sluice.transport import Api
 from sluice.uploading.checksums import joined, md5_of
 from sluice.uploading.files import LocalFile
@@ -67,7 +68,7 @@ class MultipartSender:
         for begin in range(0, len(missing), URLS_AT_ONCE):
             group = missing[begin : begin + URLS_AT_ONCE]
             urls = await self._urls(upload, group)
-            async with asyncio.TaskGroup() as tasks:
+            async with together() as tasks:
                 for part in group:
                     tasks.create_task(
                         self._send_part(

@@ -87,8 +87,10 @@ class UploadReport:
 
     @property
     def uploaded(self) -> tuple[FileProgress, ...]:
-        return tuple(file for file in self.files if not file.unchanged and file.bytes_sent == file.size
-                     and file.document_id is not None)
+        """What arrived in the bucket, whatever became of it then."""
+        return tuple(
+            file for file in self.files if file.document_id is not None and not file.unchanged
+        )
 
     @property
     def unchanged(self) -> tuple[FileProgress, ...]:
