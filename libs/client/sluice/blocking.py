@@ -8,7 +8,7 @@ checkers, so none of them stands twice.
 import asyncio
 import functools
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 A = TypeVar("A")
@@ -74,11 +74,19 @@ def blocking_iterator(
         async def following() -> T:
             return await anext(items)
 
-        while True:
-            try:
-                item = self._thread.run(following())
-            except StopAsyncIteration:
-                return
-            yield item
+        try:
+            while True:
+                try:
+                    item = self._thread.run(following())
+                except StopAsyncIteration:
+                    return
+                yield item
+        finally:
+            if isinstance(items, AsyncGenerator):
+                self._thread.run(_closed(items))
 
     return call
+
+
+async def _closed(items: AsyncGenerator[Any, Any]) -> None:
+    await items.aclose()

@@ -1,11 +1,13 @@
 """The blocking client: the methods of `AsyncClient`, one by one."""
 
-from typing import Any, Self
+from typing import Self
 
-from sluice.async_client import AsyncClient
+from sluice.async_client import AsyncClient, PathLike
 from sluice.blocking import Facade, LoopThread, blocking, blocking_iterator
 from sluice.configuration import Configuration
 from sluice.resources import AsyncDatasets, AsyncDocuments, AsyncJobs
+from sluice.retrying import Retries
+from sluice.transport import REQUEST_SECONDS
 
 
 class Datasets(Facade[AsyncDatasets]):
@@ -39,8 +41,25 @@ class Jobs(Facade[AsyncJobs]):
 class Client(Facade[AsyncClient]):
     """Takes what `AsyncClient` takes. Use it as a context manager, or call `close`."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(LoopThread(), AsyncClient(*arguments, **options))
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        profile: str | None = None,
+        timeout_seconds: float = REQUEST_SECONDS,
+        retries: Retries | None = None,
+        memory: PathLike | None = None,
+    ) -> None:
+        inner = AsyncClient(
+            url,
+            key,
+            profile=profile,
+            timeout_seconds=timeout_seconds,
+            retries=retries,
+            memory=memory,
+        )
+        super().__init__(LoopThread(), inner)
         self.configuration: Configuration = self._inner.configuration
         self.datasets = Datasets(self._thread, self._inner.datasets)
         self.documents = Documents(self._thread, self._inner.documents)

@@ -101,3 +101,23 @@ def _before_wildcard(parts: tuple[str, ...]) -> Iterator[str]:
         if has_magic(part):
             return
         yield part
+
+
+def listed(paths: Iterable[str]) -> list[LocalFile]:
+    """Files that a list names, as `find` prints it: by their paths as they stand there, or, where
+    those lead outside of the current folder, by their names.
+
+    Raises:
+        NothingToUpload: one is no file.
+    """
+    found: dict[str, LocalFile] = {}
+    for text in paths:
+        if not text:
+            continue
+        path = Path(text)
+        if path.is_dir():
+            raise NothingToUpload(f"{path} is a folder; name it as an argument")
+        inside = not path.is_absolute() and ".." not in path.parts
+        file = LocalFile.at(path, path.as_posix() if inside else path.name)
+        found[file.name] = file
+    return list(found.values())
