@@ -33,7 +33,9 @@ from sluice.errors import (
 from sluice.resources import AmbiguousName, DatasetMissing
 from sluice.retrying import Retries
 from sluice.uploading.board import FileProgress, FileState, UploadReport
-from sluice.version import VERSION as __version__
+from sluice.version import VERSION
+
+__version__ = VERSION
 
 __all__ = [
     "AmbiguousName",

@@ -1,9 +1,9 @@
 """The client for programs that run an event loop; `Client` is the same for all others.
 
 There is one implementation, and it is asynchronous: an upload is many transfers at once beside a
-socket that tells how far the server is, which is what an event loop is for. The blocking client runs
-this one on a loop in a thread of its own and is made of nothing but the list of its methods, so that
-the two cannot come apart (`client.py`, `blocking.py`).
+socket that tells how far the server is, which is what an event loop is for. The blocking client
+runs this one on a loop in a thread of its own and is made of nothing but the list of its methods,
+so that the two cannot come apart (`client.py`, `blocking.py`).
 """
 
 import asyncio
@@ -141,15 +141,30 @@ class AsyncClient:
         limit: int = 10,
         offset: int = 0,
         mode: str | None = None,
-        filter: Mapping[str, Any] | None = None,  # noqa: A002  # the API's name for it
-        **options: Any,
+        filter: Mapping[str, Any] | None = None,
+        weights: Mapping[str, float] | None = None,
+        min_score: float | None = None,
+        group_by: str | None = None,
+        neighbours: int | None = None,
+        include_url: bool | None = None,
+        rerank: bool | None = None,
     ) -> SearchResult:
-        """In a dataset by name or id, in several, or without one in all. `options` are further
-        fields of the request: `weights`, `min_score`, `group_by`, `neighbours`, `include_url`,
-        `rerank`."""
+        """In a dataset by name or id, in several, or without one in all. The rest is as the API
+        has it; what is None is left to it."""
         named = [dataset] if isinstance(dataset, str) else dataset
         ids = None if named is None else [(await self.datasets.find(each)).id for each in named]
-        fields = {"limit": limit, "offset": offset, "mode": mode, "filter": filter, **options}
+        fields = {
+            "limit": limit,
+            "offset": offset,
+            "mode": mode,
+            "filter": filter,
+            "weights": weights,
+            "min_score": min_score,
+            "group_by": group_by,
+            "neighbours": neighbours,
+            "include_url": include_url,
+            "rerank": rerank,
+        }
         return await resources.search(self._api, query, ids, fields)
 
     async def usage(

@@ -50,9 +50,7 @@ class Configuration:
         return cls(f"{parts.scheme}://{parts.netloc}{path}", key.strip(), warning)
 
     @classmethod
-    def load(
-        cls, profile: str | None = None, environment: Mapping[str, str] | None = None
-    ) -> Self:
+    def load(cls, profile: str | None = None, environment: Mapping[str, str] | None = None) -> Self:
         """
         Raises:
             NotConfigured: neither variables nor a profile say enough.

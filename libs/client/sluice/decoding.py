@@ -49,17 +49,13 @@ def _value(kind: Any, raw: Any) -> Any:
         return raw
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
-        if raw is None:
-            return None
         [kind] = [each for each in arguments if each is not type(None)]
-        return _value(kind, raw)
+        return None if raw is None else _value(kind, raw)
     if origin is tuple:
         return tuple(_value(arguments[0], item) for item in raw)
     if origin in (dict, Mapping):
         return {key: _value(arguments[1], item) for key, item in raw.items()}
-    if is_dataclass(kind):
-        return _instance(kind, raw)
-    return _plain(kind, raw)
+    return _instance(kind, raw) if is_dataclass(kind) else _plain(kind, raw)
 
 
 def _plain(kind: Any, raw: Any) -> Any:

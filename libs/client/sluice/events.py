@@ -89,7 +89,7 @@ def _address(api: Api, path: str, cursor: int | None) -> str:
 def _frame(text: str | bytes) -> dict[str, Any]:
     frame = json.loads(text)
     if not isinstance(frame, dict):
-        raise ValueError("a frame that is no object")  # noqa: TRY004  # as for any other bad frame
+        raise ValueError("a frame that is no object")  # as for any other bad frame
     return frame
 
 

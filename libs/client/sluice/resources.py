@@ -73,7 +73,9 @@ class AsyncDatasets:
             raise DatasetMissing(f"there is no dataset {name_or_id!r}")
         if len(found) > 1:
             ids = ", ".join(dataset.id for dataset in found)
-            raise AmbiguousName(f"{len(found)} datasets are called {name_or_id!r}; give an id: {ids}")
+            raise AmbiguousName(
+                f"{len(found)} datasets are called {name_or_id!r}; give an id: {ids}"
+            )
         return found[0]
 
     async def update(
@@ -265,5 +267,3 @@ def _is_id(text: str) -> bool:
         return str(UUID(text)) == text.lower()
     except ValueError:
         return False
-
-

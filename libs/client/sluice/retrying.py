@@ -22,8 +22,8 @@ NETWORK_ERRORS = (
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """Doubling waits with jitter. A `Retry-After` is obeyed, unless it is longer than anybody waits:
-    then the answer is handed on. The defaults bridge some 15 s, a restart of the API."""
+    """Doubling waits with jitter. A `Retry-After` is obeyed, unless it is longer than anybody
+    waits: then the answer is handed on. The defaults bridge some 15 s, a restart of the API."""
 
     attempts: int = 6
     first_seconds: float = 0.5
@@ -34,7 +34,7 @@ class Retries:
         """Seconds until the next attempt after so many failures; None to give up."""
         if failures >= self.attempts or (asked is not None and asked > self.retry_after_max):
             return None
-        doubled = min(self.first_seconds * 2 ** (failures - 1), self.longest_seconds)
+        doubled = min(self.first_seconds * 2.0 ** (failures - 1), self.longest_seconds)
         jittered = doubled * random.uniform(0.75, 1.25)  # noqa: S311  # jitter, not a secret
         return max(jittered, asked or 0.0)
 
@@ -85,5 +85,7 @@ def retry_after(answer: httpx.Response) -> float | None:
 
 def _in_words(error: Exception | None) -> str:
     request = error.request if isinstance(error, httpx.RequestError) else None
-    where = "the server" if request is None else f"{request.url.scheme}://{request.url.netloc.decode()}"
+    where = (
+        "the server" if request is None else f"{request.url.scheme}://{request.url.netloc.decode()}"
+    )
     return f"{where} does not answer: {error or type(error).__name__}"

@@ -5,7 +5,7 @@ sees the API's key.
 """
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -88,7 +88,7 @@ class Api:
         answer = await persist(send, self.retries, again=_worth_another_try)
         if not answer.is_success:
             raise api_error(answer.status_code, _problem(answer))
-        return cast(T, None) if kind is type(None) else decode(kind, _json(answer))
+        return decode(kind, None if answer.status_code == 204 else _json(answer))
 
     async def all(
         self, path: str, kind: type[T], *, params: Mapping[str, Any] | None = None
@@ -148,4 +148,6 @@ def _problem(answer: httpx.Response) -> dict[str, Any]:
         found = _json(answer)
     except SluiceError:
         found = None
-    return found if isinstance(found, dict) else {"title": f"the server answered {answer.status_code}"}
+    return (
+        found if isinstance(found, dict) else {"title": f"the server answered {answer.status_code}"}
+    )

@@ -194,5 +194,3 @@ async def until_settled(
                 return dataset
             before = dataset
             await pulse.wait()
-
-

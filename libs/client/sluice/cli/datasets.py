@@ -14,9 +14,7 @@ named = click.argument("name", shell_complete=complete_datasets)
 @click.group(invoke_without_command=True, short_help="List datasets; make, change, delete them.")
 @output_options
 @click.pass_context
-def datasets(
-    context: click.Context, *, as_json: bool, quiet: bool, profile: str | None
-) -> None:
+def datasets(context: click.Context, *, as_json: bool, quiet: bool, profile: str | None) -> None:
     """List datasets, or do something to one. Names and ids are both taken.
 
     \b
@@ -60,6 +58,7 @@ async def show(settings: Settings, name: str) -> None:
 @runs
 async def create(
     settings: Settings,
+    *,
     name: str,
     strategy: str | None,
     size: int | None,

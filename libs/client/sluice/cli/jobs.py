@@ -27,6 +27,7 @@ ids = click.argument("job_ids", metavar="[JOB]...", nargs=-1)
 @runs
 async def jobs(
     settings: Settings,
+    *,
     job_id: str | None,
     dataset: str | None,
     status: str | None,
@@ -75,6 +76,7 @@ async def jobs(
 @runs
 async def retry(
     settings: Settings,
+    *,
     job_ids: tuple[str, ...],
     dataset: str | None,
     error_code: str | None,
@@ -114,6 +116,7 @@ async def retry(
 @runs
 async def cancel(
     settings: Settings,
+    *,
     job_ids: tuple[str, ...],
     dataset: str | None,
     everything: bool,
@@ -130,9 +133,7 @@ async def cancel(
         wanted = await _wanted(client, dataset)
         if _names_jobs(job_ids, wanted, everything):
             return await _each(settings, client.jobs.cancel, job_ids)
-        done = await client.jobs.cancel_all(
-            wanted=wanted, everything=everything, dry_run=dry_run
-        )
+        done = await client.jobs.cancel_all(wanted=wanted, everything=everything, dry_run=dry_run)
     if settings.as_json:
         settings.item(done)
     settings.say(f"{done.cancelled} jobs {'would be' if dry_run else 'are'} cancelled")
@@ -179,7 +180,14 @@ async def _show_failures(settings: Settings, client: AsyncClient, dataset_id: st
         return
     headings = ("FINGERPRINT", "JOBS", "ERROR", "STAGE", "LATEST", "MESSAGE")
     rows = [
-        (each.fingerprint, each.job_count, each.error_code, each.stage, each.latest_at, each.message)
+        (
+            each.fingerprint,
+            each.job_count,
+            each.error_code,
+            each.stage,
+            each.latest_at,
+            each.message,
+        )
         for each in failures.items
     ]
     settings.table(headings, rows)

@@ -4,7 +4,7 @@ import asyncio
 import functools
 import os
 from collections.abc import Callable, Coroutine
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -16,15 +16,14 @@ from sluice.configuration import PROFILE_VARIABLE, file_path, read_file
 from sluice.errors import SluiceError
 from sluice.retrying import Retries
 
-P = ParamSpec("P")
 COMPLETION_SECONDS = 2.0  # longer than that nobody waits for a key press
 COMPLETED_MAX = 200
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-Run = Callable[Concatenate[Settings, P], Coroutine[Any, Any, int | None]]
+Run = Callable[..., Coroutine[Any, Any, int | None]]
 
 
-def runs(function: Run[P]) -> Callable[..., None]:
+def runs(function: Run) -> Callable[..., None]:
     """A coroutine function that takes Settings, as a click command; it returns the exit code.
 
     A loop of its own, and an error of ours in words for people, or in JSON if that was asked for.
@@ -32,12 +31,10 @@ def runs(function: Run[P]) -> Callable[..., None]:
 
     @output_options
     @functools.wraps(function)
-    def command(
-        *arguments: P.args, as_json: bool, quiet: bool, profile: str | None, **options: P.kwargs
-    ) -> None:
+    def command(*, as_json: bool, quiet: bool, profile: str | None, **given: Any) -> None:
         settings = Settings(profile, as_json, quiet)
         try:
-            code = asyncio.run(function(settings, *arguments, **options))
+            code = asyncio.run(function(settings, **given))
         except SluiceError as error:
             complain_of(error, settings)
             code = exit_code_of(error)

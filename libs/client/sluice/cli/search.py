@@ -28,6 +28,7 @@ BEFORE_FIRST_WORD = 80
 @runs
 async def search(
     settings: Settings,
+    *,
     query: str,
     dataset: tuple[str, ...],
     limit: int,

@@ -33,6 +33,7 @@ PARALLEL_MAX = 32
 @runs
 async def upload(
     settings: Settings,
+    *,
     paths: tuple[str, ...],
     dataset: str,
     parallel: int,

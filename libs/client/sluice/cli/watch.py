@@ -17,9 +17,7 @@ from sluice.models import Dataset, Event, Tick
 @click.option("--events", is_flag=True, help="Print what happens instead, without end.")
 @click.option("--cursor", type=int, help="With --events: begin behind this one.")
 @runs
-async def watch(
-    settings: Settings, dataset: str | None, events: bool, cursor: int | None
-) -> int:
+async def watch(settings: Settings, dataset: str | None, events: bool, cursor: int | None) -> int:
     """Follow a dataset until everything that arrived is indexed or failed.
 
     With --events print every event of the dataset, or of all, until interrupted; the number is the

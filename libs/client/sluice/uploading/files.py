@@ -88,7 +88,8 @@ def _folder(folder: Path, *, hidden: bool) -> Iterator[LocalFile]:
 
 def _pattern(pattern: Path, *, hidden: bool) -> Iterator[LocalFile]:
     fixed = PurePath(*_before_wildcard(pattern.parts))
-    matches = glob(str(pattern), recursive=True, include_hidden=hidden)
+    # Path.glob takes no absolute pattern.
+    matches = glob(str(pattern), recursive=True, include_hidden=hidden)  # noqa: PTH207
     files = [Path(match) for match in matches if Path(match).is_file()]
     if not files:
         raise NothingToUpload(f"no file matches {pattern}")

@@ -7,7 +7,7 @@ it ended, also days later, as long as the file is the same.
 import asyncio
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sluice.errors import ApiError, NotFound, SluiceError, UploadRefused
 from sluice.models import Job
@@ -43,18 +43,41 @@ class Part:
     size: int
 
 
+@dataclass(slots=True)
+class Transfer:
+    """A file under way: checksums and ETags, by number, of the parts that are there."""
+
+    file: LocalFile
+    upload: MultipartUpload
+    on_bytes: OnBytes
+    digests: dict[int, bytes] = field(default_factory=dict)
+    etags: dict[int, str] = field(default_factory=dict)
+
+    def parts(self) -> Iterator[Part]:
+        part_bytes, size = self.upload.part_bytes, self.file.size
+        for number, start in enumerate(range(0, size, part_bytes), start=1):
+            yield Part(number, start, min(part_bytes, size - start))
+
+    def take(self, part: Part, digest: bytes, etag: str) -> None:
+        self.digests[part.number], self.etags[part.number] = digest, etag
+
+    def etag(self) -> str:
+        """Of the whole object, as stores count it."""
+        return joined([self.digests[number] for number in sorted(self.digests)])
+
+
 class MultipartSender:
     """`slots` bounds the parts of all files that are under way at once."""
 
-    def __init__(
-        self, api: Api, dataset_id: str, memory: Memory, slots: asyncio.Semaphore
-    ) -> None:
+    def __init__(self, api: Api, dataset_id: str, memory: Memory, slots: asyncio.Semaphore) -> None:
         self._api = api
         self._path = f"/datasets/{dataset_id}/uploads/multipart"
         self._memory = memory
         self._slots = slots
 
-    async def send(self, file: LocalFile, content_type: str | None, on_bytes: OnBytes) -> Job | None:
+    async def send(
+        self, file: LocalFile, content_type: str | None, on_bytes: OnBytes
+    ) -> Job | None:
         """The job that indexes it, once all parts are there.
 
         Raises:
@@ -62,22 +85,19 @@ class MultipartSender:
             UploadRefused, ApiError, Unreachable: what is there already stays for another run.
         """
         upload, stored = await self._begun(file, content_type)
-        digests, etags = await self._confirmed(file, upload, stored)
-        on_bytes(sum(each.size for each in _parts(file, upload) if each.number in etags))
-        missing = [part for part in _parts(file, upload) if part.number not in etags]
+        transfer = Transfer(file, upload, on_bytes)
+        await self._confirm(transfer, stored)
+        missing = [part for part in transfer.parts() if part.number not in transfer.etags]
+        on_bytes(file.size - sum(part.size for part in missing))
         for begin in range(0, len(missing), URLS_AT_ONCE):
             group = missing[begin : begin + URLS_AT_ONCE]
             urls = await self._urls(upload, group)
             async with together() as tasks:
                 for part in group:
-                    tasks.create_task(
-                        self._send_part(
-                            file, upload, part, urls[part.number], digests, etags, on_bytes
-                        )
-                    )
+                    tasks.create_task(self._send_part(transfer, part, urls[part.number]))
         if file.changed():
             raise UploadRefused(f"{file.path} changed while it was sent", code=FILE_CHANGED)
-        return await self._complete(file, upload, digests, etags)
+        return await self._complete(transfer)
 
     async def _begun(
         self, file: LocalFile, content_type: str | None
@@ -104,23 +124,18 @@ class MultipartSender:
         self._memory.keep(file, Remembered(upload.part_bytes, None, upload.upload_id, None))
         return upload, []
 
-    async def _confirmed(
-        self, file: LocalFile, upload: MultipartUpload, stored: Sequence[StoredPart]
-    ) -> tuple[dict[int, bytes], dict[int, str]]:
-        """Checksums and ETags of the parts that are there and hold what the file holds."""
-        digests: dict[int, bytes] = {}
-        etags: dict[int, str] = {}
+    async def _confirm(self, transfer: Transfer, stored: Sequence[StoredPart]) -> None:
+        """Take those parts that hold what the file holds."""
         there = {part.number: part for part in stored}
-        for part in _parts(file, upload):
+        for part in transfer.parts():
             found = there.get(part.number)
             if found is None or found.size != part.size:
                 continue
-            digest = await asyncio.to_thread(md5_of, file.path, part.start, part.size)
+            digest = await asyncio.to_thread(md5_of, transfer.file.path, part.start, part.size)
             etag = found.etag.strip('"')
             # Some stores call parts by names of their own; then size and time of the file decide.
             if MD5.fullmatch(etag) is None or etag == digest.hex():
-                digests[part.number], etags[part.number] = digest, etag
-        return digests, etags
+                transfer.take(part, digest, etag)
 
     async def _urls(self, upload: MultipartUpload, parts: Sequence[Part]) -> dict[int, PartUrl]:
         body = {
@@ -131,48 +146,40 @@ class MultipartSender:
         answer = await self._api.call("POST", f"{self._path}/parts", PartUrls, body=body, once=True)
         return {each.number: each for each in answer.parts}
 
-    async def _send_part(
-        self,
-        file: LocalFile,
-        upload: MultipartUpload,
-        part: Part,
-        url: PartUrl,
-        digests: dict[int, bytes],
-        etags: dict[int, str],
-        on_bytes: OnBytes,
-    ) -> None:
+    async def _send_part(self, transfer: Transfer, part: Part, url: PartUrl) -> None:
+        path = transfer.file.path
         async with self._slots:
-            digest = await asyncio.to_thread(md5_of, file.path, part.start, part.size)
+            digest = await asyncio.to_thread(md5_of, path, part.start, part.size)
             for _ in range(URL_TRIES):
                 answer = await put(
                     self._api.bucket,
                     self._api.retries,
                     url=url.url,
                     headers=url.headers,
-                    path=file.path,
+                    path=path,
                     start=part.start,
                     size=part.size,
                     digest=digest,
-                    on_bytes=on_bytes,
+                    on_bytes=transfer.on_bytes,
                 )
                 etag = etag_in(answer)
                 if answer.is_success and etag is not None:
-                    digests[part.number], etags[part.number] = digest, etag
+                    transfer.take(part, digest, etag)
                     return
-                url = (await self._urls(upload, [part]))[part.number]
-        raise UploadRefused(f"the bucket does not accept the URLs for {file.path}: {answer.status_code}")
+                url = (await self._urls(transfer.upload, [part]))[part.number]
+        raise UploadRefused(
+            f"the bucket accepts no URL for {path}: it answers {answer.status_code}"
+        )
 
-    async def _complete(
-        self,
-        file: LocalFile,
-        upload: MultipartUpload,
-        digests: dict[int, bytes],
-        etags: dict[int, str],
-    ) -> Job | None:
+    async def _complete(self, transfer: Transfer) -> Job | None:
+        file, upload = transfer.file, transfer.upload
         body = {
             "file_name": file.name,
             "upload_id": upload.upload_id,
-            "parts": [{"number": number, "etag": etags[number]} for number in sorted(etags)],
+            "parts": [
+                {"number": number, "etag": transfer.etags[number]}
+                for number in sorted(transfer.etags)
+            ],
         }
         path = f"{self._path}/complete"
         try:
@@ -181,15 +188,9 @@ class MultipartSender:
             self._memory.keep(file, Remembered())  # the next run begins anew
             raise
         job = next(iter(done.jobs), None)
-        etag = joined([digests[number] for number in sorted(digests)])
         task_id = None if job is None else job.task_id
-        self._memory.keep(file, Remembered(upload.part_bytes, etag, None, task_id))
+        self._memory.keep(file, Remembered(upload.part_bytes, transfer.etag(), None, task_id))
         return job
-
-
-def _parts(file: LocalFile, upload: MultipartUpload) -> Iterator[Part]:
-    for number, start in enumerate(range(0, file.size, upload.part_bytes), start=1):
-        yield Part(number, start, min(upload.part_bytes, file.size - start))
 
 
 def _raise_if_unsupported(error: ApiError) -> None:

@@ -63,9 +63,7 @@ class SingleUploads:
         body = {"files": described}
         return await self._api.call("POST", self._path, UploadUrls, body=body, once=True)
 
-    def _refused(
-        self, files: Sequence[LocalFile], error: InvalidRequest
-    ) -> dict[LocalFile, str]:
+    def _refused(self, files: Sequence[LocalFile], error: InvalidRequest) -> dict[LocalFile, str]:
         """Which files the API means.
 
         Raises:
@@ -81,5 +79,3 @@ class SingleUploads:
         if not found:
             raise error
         return found
-
-

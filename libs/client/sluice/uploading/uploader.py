@@ -251,4 +251,3 @@ class Uploader:
             self._board.update(
                 name, percent=tick.percent, stage=tick.stage, seconds_left=tick.seconds_left
             )
-
