@@ -14,11 +14,13 @@ from uuid import UUID
 
 from aiohttp import WSMsgType, web
 
+from sluice import Retries
 from stack.ports import LOOPBACK
 
 AT = "2026-11-25T12:00:00+00:00"
 PART_BYTES = 1000
 KEY = "sluice_test"
+QUICK = Retries(attempts=4, first_seconds=0.01, longest_seconds=0.02)
 
 
 @dataclass

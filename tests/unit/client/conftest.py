@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sluice import AsyncClient, Retries
-from support.small_sluice import KEY, SmallSluice, serving
-
-QUICK = Retries(attempts=4, first_seconds=0.01, longest_seconds=0.02)
+from sluice import AsyncClient
+from support.small_sluice import KEY, QUICK, SmallSluice, serving
 
 
 @pytest.fixture
