@@ -22,7 +22,9 @@ OPEN_SECONDS = 10.0
 FRAME_BYTES_MAX = 1024 * 1024
 SILENCE_SECONDS = 20.0  # then the other side is asked for a sign of life
 # Close codes that no reconnecting helps against, as the HTTP statuses that they stand for.
-REFUSED = {4401: 401, 4403: 403, 4404: 404}
+REFUSED = {4400: 400, 4401: 401, 4403: 403, 4404: 404, 4410: 410}
+# 4410: events this old are kept no more; begin without a cursor.
+CLOSED = {4401: "unauthenticated", 4404: "dataset_not_found", 4410: "cursor_expired"}
 # A server that has no such socket answers one of these to the handshake, a proxy another.
 NO_SOCKET = frozenset({400, 403, 404, 405, 426, 501})
 
@@ -104,4 +106,5 @@ def _closed(error: ConnectionClosed) -> None:
     code = None if error.rcvd is None else error.rcvd.code
     if code in REFUSED:
         reason = "" if error.rcvd is None else error.rcvd.reason
-        raise api_error(REFUSED[code], {"title": reason or f"the socket was closed with {code}"})
+        title = reason or f"the socket was closed with {code}"
+        raise api_error(REFUSED[code], {"title": title, "code": CLOSED.get(code)})

@@ -53,6 +53,15 @@ class Memory:
         )
         return None if row is None else Remembered(*row)
 
+    def abandoned(self, file: LocalFile) -> str | None:
+        """The upload in parts of what the file was before it changed."""
+        row = self._one(
+            "SELECT upload_id FROM files_1 WHERE server = ? AND dataset_id = ? AND name = ? AND "
+            "(size <> ? OR mtime_ns <> ?)",
+            (*self._of, file.name, file.size, file.mtime_ns),
+        )
+        return None if row is None else row[0]
+
     def keep(self, file: LocalFile, known: Remembered) -> None:
         self._one(
             "INSERT OR REPLACE INTO files_1 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

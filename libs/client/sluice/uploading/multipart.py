@@ -7,6 +7,7 @@ it ended, also days later, as long as the file is the same.
 import asyncio
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from sluice.errors import ApiError, NotFound, SluiceError, UploadRefused
@@ -113,6 +114,7 @@ class MultipartSender:
                 return upload, [part async for part in listed]
             except NotFound as error:
                 _raise_if_unsupported(error)  # otherwise it has expired
+        await self._abandon(file)
         body = {"file_name": file.name, "size": file.size}
         if content_type is not None:
             body["content_type"] = content_type
@@ -123,6 +125,15 @@ class MultipartSender:
             raise
         self._memory.keep(file, Remembered(upload.part_bytes, None, upload.upload_id, None))
         return upload, []
+
+    async def _abandon(self, file: LocalFile) -> None:
+        """Parts of what the file was before are paid for until somebody says that they are not
+        needed."""
+        upload_id = self._memory.abandoned(file)
+        if upload_id is not None:
+            body = {"file_name": file.name, "upload_id": upload_id}
+            with suppress(ApiError):
+                await self._api.call("POST", f"{self._path}/abort", type(None), body=body)
 
     async def _confirm(self, transfer: Transfer, stored: Sequence[StoredPart]) -> None:
         """Take those parts that hold what the file holds."""
