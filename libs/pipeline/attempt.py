@@ -87,5 +87,9 @@ class Attempt:
             try:
                 yield
             finally:
-                spent = self.tally.stage_seconds
-                spent[name] = round(spent.get(name, 0.0) + time.monotonic() - began, 3)
+                self.spent(name, time.monotonic() - began)
+
+    def spent(self, name: str, seconds: float) -> None:
+        """Count seconds of a stage that is no block of code."""
+        stages = self.tally.stage_seconds
+        stages[name] = round(stages.get(name, 0.0) + seconds, 3)

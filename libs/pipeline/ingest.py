@@ -5,6 +5,7 @@ them keeps memory flat whatever the size of the file.
 """
 
 import asyncio
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any, TypedDict
@@ -64,7 +65,14 @@ class Ingestion:
         self._present: set[int] = set()
         # What each of them is, where chunks may differ from those of an earlier attempt.
         self._identities: dict[int, str] = {}
-        self._progress = Progress(tools.sessions, attempt, file_bytes=file_bytes)
+        self._file_bytes = file_bytes
+        self._progress = Progress(
+            tools.sessions,
+            attempt,
+            costs=tools.costs.of(attempt.target.file_name),
+            ticks=tools.ticks,
+            file_bytes=file_bytes,
+        )
         self._batches: asyncio.Queue[list[Chunk] | None] = asyncio.Queue(BATCHES_WAITING)
         self._languages: set[str | None] = set(attempt.target.languages)
         self._chunks = 0
@@ -94,6 +102,7 @@ class Ingestion:
         if chunks.asks:
             await self._drop_surplus()
         await self._verify()
+        self._learn()
         summary = text.summary
         return Built(
             generation=self._generation,
@@ -153,6 +162,7 @@ class Ingestion:
         size = self._tools.model.batch_inputs
         async for blocks in text.blocks():
             self._characters += sum(len(block.text) for block in blocks)
+            await self._progress.read(characters=self._characters)
             waiting += await chunks.feed(blocks)
             while len(waiting) >= size:
                 await self._queue(waiting[:size])
@@ -167,7 +177,7 @@ class Ingestion:
 
     async def _queue(self, batch: list[Chunk]) -> None:
         self._chunks += len(batch)
-        self._progress.cut(chunks=self._chunks, characters=self._characters)
+        self._progress.cut(chunks=self._chunks)
         if self._chunks > self._attempt.policy.chunks_max:
             raise TooManyChunks(
                 f"The document has more than {self._attempt.policy.chunks_max} chunks."
@@ -312,6 +322,18 @@ class Ingestion:
             )
             for chunk, key, language in zip(chunks, hashes, languages, strict=True)
         ]
+
+    def _learn(self) -> None:
+        """Note what the stages took, for the progress of files like it."""
+        tally = self._attempt.tally
+        if "parse" in tally.stage_seconds and not (self._resumed or tally.chunks_reused):
+            self._tools.costs.learn(
+                self._attempt.target.file_name,
+                tally.stage_seconds,
+                total_seconds=time.monotonic() - self._attempt.began,
+                file_bytes=self._file_bytes,
+                characters=self._characters,
+            )
 
     def _rows_of_generation(self) -> RowsOfGeneration:
         target = self._attempt.target

@@ -1,10 +1,11 @@
 """What the stages of an attempt work with; made once a process."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from db.engine import Sessions
 from pipeline.canary import IsAway
+from pipeline.costs import CostBook
 from pipeline.embed.batcher import Batcher
 from pipeline.embed.model import EmbeddingModel
 from pipeline.errors import Dependency
@@ -12,6 +13,7 @@ from pipeline.parse.pool import ParserPool
 from pipeline.policy import Policy
 from pipeline.store.objects import ObjectStore
 from pipeline.store.vectors import VectorStore
+from pipeline.ticks import NoTicks, Ticks
 
 
 async def answers(_: Dependency) -> bool:
@@ -30,3 +32,5 @@ class Tools:
     policy: Policy
     scratch: Path
     is_away: IsAway = answers
+    ticks: Ticks = field(default_factory=NoTicks)
+    costs: CostBook = field(default_factory=CostBook)

@@ -9,6 +9,8 @@ from pipeline.settings import read_settings
 
 KEEP_ALIVE_SECONDS = 75  # longer than the idle time of common load balancers
 BACKLOG = 2048
+SOCKET_MESSAGE_BYTES_MAX = 4_096  # clients have nothing to say
+SOCKET_PING_SECONDS = 20.0
 
 
 def main() -> None:
@@ -28,7 +30,11 @@ def main() -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=round(settings.shutdown_grace.total_seconds()),
         lifespan="on",
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=SOCKET_MESSAGE_BYTES_MAX,
+        ws_ping_interval=SOCKET_PING_SECONDS,
+        ws_ping_timeout=SOCKET_PING_SECONDS,
+        ws_per_message_deflate=False,  # small messages, and memory for every connection
     )
 
 

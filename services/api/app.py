@@ -17,6 +17,7 @@ from api.envelope import Envelope
 from api.health import Health
 from api.idempotency import KEY_HEADER, REPLAYED_HEADER, IdempotencyMiddleware, Once
 from api.limits import BODY_BYTES_MAX, Limits
+from api.live.service import Live
 from api.metrics import Metrics
 from api.openapi import complete, openapi_config
 from api.problems import EXCEPTION_HANDLERS
@@ -27,6 +28,8 @@ from api.routes import (
     documents,
     health,
     jobs,
+    live,
+    multipart,
     pages,
     quarantine,
     search,
@@ -56,7 +59,8 @@ def create_app(settings: ApiSettings) -> Envelope:
         async with open_resources(settings) as resources:
             app.state.resources = resources
             app.state.health = Health(resources)
-            yield
+            async with Live.open(resources, settings) as app.state.live:
+                yield
 
     # In this order: whose a key is has to be known.
     middleware: list[ASGIMiddleware] = [
@@ -68,6 +72,7 @@ def create_app(settings: ApiSettings) -> Envelope:
         route_handlers=[
             datasets.router,
             uploads.router,
+            multipart.router,
             documents.router,
             search.router,
             search.several_router,
@@ -77,14 +82,16 @@ def create_app(settings: ApiSettings) -> Envelope:
             usage.router,
             quarantine.router,
             audits.router,
+            live.router,
         ],
         middleware=middleware,
     )
     litestar = Litestar(
-        route_handlers=[api, *health.handlers, *pages.handlers],
+        route_handlers=[api, live.sockets, *health.handlers, *pages.handlers],
         lifespan=[lifespan],
         dependencies={
             "resources": Provide(_resources, sync_to_thread=False),
+            "live": Provide(_live, sync_to_thread=False),
             "health": Provide(_health, sync_to_thread=False),
             "caller": Provide(_caller, sync_to_thread=False),
             "once": Provide(_once, sync_to_thread=False),
@@ -107,6 +114,11 @@ def create_app(settings: ApiSettings) -> Envelope:
 def _resources(state: State) -> Resources:
     resources: Resources = state.resources
     return resources
+
+
+def _live(state: State) -> Live:
+    live: Live = state.live
+    return live
 
 
 def _health(state: State) -> Health:

@@ -62,6 +62,20 @@ class ForeignObjectKey(RequestRefused):
         )
 
 
+class MultipartNotFound(RequestRefused):
+    """The upload in parts has ended, or is not one of this file."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no such upload of this file: it was completed, aborted, or dropped by the "
+            "bucket after a week. Begin a new one."
+        )
+
+
+class MultipartIncomplete(RequestRefused):
+    """The bucket does not have all the parts as they are named."""
+
+
 class IdempotencyKeyReused(RequestRefused):
     """An `Idempotency-Key` that came before, with another request."""
 

@@ -31,6 +31,7 @@ from pydantic import BaseModel
 from api import (
     bulk_requests,
     health,
+    multipart_shapes,
     problems,
     requests,
     search_requests,
@@ -41,7 +42,7 @@ from api import (
 from api.errors import IdempotencyKeyReused
 from api.idempotency import KEY_CHARS_MAX, KEY_HEADER, REPLAYED_HEADER
 from api.problems import KINDS
-from api.routes import audits, quarantine, tenant, usage, work_list
+from api.routes import audits, live, quarantine, tenant, usage, work_list
 
 DESCRIPTION = """\
 Files go into a dataset by signed upload URLs; what arrives is parsed, cut, embedded and searchable
@@ -66,6 +67,7 @@ TAGS = {
     "Tenant": "Whom the API key belongs to; a pause of everything.",
     "Usage": "Tokens and costs of embedding, and what was saved.",
     "Jobs": "The work on the documents: how far it is, why it failed, what to do again.",
+    "Live": "What happens, as it happens.",
     "Audits": "Bucket, tables and index compared on demand, and mended.",
     "Quarantine": "Messages of the queue that made no job. For keys with the role `operator`.",
     "Health": "For those who run the service. Without a key.",
@@ -83,6 +85,8 @@ DECLARING = (
     usage,
     quarantine,
     audits,
+    multipart_shapes,
+    live,
     health,
     problems,
 )

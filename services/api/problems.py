@@ -23,6 +23,8 @@ from api.errors import (
     IdempotencyKeyInUse,
     IdempotencyKeyReused,
     InvalidRequest,
+    MultipartIncomplete,
+    MultipartNotFound,
     ObjectNotFound,
     OperatorOnly,
     ReadOnlyKey,
@@ -33,6 +35,7 @@ from api.errors import (
 from api.wording import in_words
 from db.errors import (
     AuditNotFound,
+    CursorExpired,
     DatasetNotFound,
     DocumentNotFound,
     JobConflict,
@@ -98,11 +101,20 @@ KINDS: Mapping[type[Exception], Kind] = {
         HTTPStatus.BAD_REQUEST, "foreign_object_key", "The object is not the dataset's"
     ),
     ObjectNotFound: Kind(HTTPStatus.NOT_FOUND, "object_not_found", "There is no such object"),
+    MultipartNotFound: Kind(
+        HTTPStatus.NOT_FOUND, "multipart_not_found", "There is no such upload in parts"
+    ),
+    MultipartIncomplete: Kind(
+        HTTPStatus.CONFLICT, "multipart_incomplete", "Parts of the upload are missing"
+    ),
     DatasetNotFound: Kind(HTTPStatus.NOT_FOUND, "dataset_not_found", "There is no such dataset"),
     DocumentNotFound: Kind(HTTPStatus.NOT_FOUND, "document_not_found", "There is no such document"),
     JobNotFound: Kind(HTTPStatus.NOT_FOUND, "job_not_found", "There is no such job"),
     JobConflict: Kind(HTTPStatus.CONFLICT, "job_conflict", "The job's state does not allow this"),
     AuditNotFound: Kind(HTTPStatus.NOT_FOUND, "audit_not_found", "There is no such audit"),
+    CursorExpired: Kind(
+        HTTPStatus.GONE, "cursor_expired", "Events after this cursor are not kept any more"
+    ),
     MessageNotFound: Kind(HTTPStatus.NOT_FOUND, "message_not_found", "There is no such message"),
     MessageConflict: Kind(HTTPStatus.CONFLICT, "message_conflict", "The message makes no job"),
     IdempotencyKeyInUse: Kind(

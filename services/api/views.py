@@ -52,6 +52,16 @@ class ChunkingView:
 
 
 @dataclass(frozen=True, slots=True)
+class ProgressView:
+    """How far a dataset is, and how many of its jobs are unfinished. `seconds_left` is what these
+    may take, by what was finished lately; null if too little was."""
+
+    percent: int
+    seconds_left: int | None
+    unfinished: int
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetView:
     """`document_count` leaves out what was deleted; `chunk_count` is what search looks through.
     Nothing is indexed while it is `paused`, or while the whole tenant is: `tenant_paused`."""
@@ -59,7 +69,7 @@ class DatasetView:
     id: UUID
     name: str
     status: DatasetStatus
-    progress: int
+    progress: ProgressView
     document_count: int
     searchable_count: int
     failed_count: int
@@ -77,7 +87,11 @@ class DatasetView:
             id=row.id,
             name=row.name,
             status=dataset_status(row.counts),
-            progress=dataset_progress(row.counts),
+            progress=ProgressView(
+                percent=dataset_progress(row.counts),
+                seconds_left=row.seconds_left,
+                unfinished=row.counts.unfinished,
+            ),
             document_count=row.counts.documents,
             searchable_count=row.counts.searchable,
             failed_count=row.counts.failed,
@@ -231,7 +245,8 @@ class JobView:
     another try is to come. Jobs that failed alike have one `error_fingerprint`. `stalled`: the
     worker has given no sign of life for some 18 s; after 30 the job goes to another. Costs are US
     dollars, as text; null if the model has no price or nothing was embedded. `tokens_saved` is
-    about what the `texts_reused` would have taken, whose vectors were there already.
+    about what the `texts_reused` would have taken, whose vectors were there already. `seconds_left`
+    is an estimate, of a job that is being worked on.
     """
 
     task_id: UUID
@@ -246,6 +261,7 @@ class JobView:
     waiting_for: WaitingFor | None
     dependency: str | None
     progress: int
+    seconds_left: int | None
     retries: int
     attempts: int
     chunks_done: int
@@ -280,6 +296,7 @@ class JobView:
             waiting_for=_waiting_for(job, held=row.held),
             dependency=job.dependency,
             progress=job.progress,
+            seconds_left=job.seconds_left,
             retries=retries(job.tries),
             attempts=job.attempts,
             chunks_done=job.chunks_done,

@@ -31,6 +31,7 @@ from pipeline.run import Runner
 from pipeline.stages import process
 from pipeline.store.objects import ObjectStore
 from pipeline.store.vectors import VectorStore
+from pipeline.ticks import RedisTicks
 from pipeline.tools import Tools
 from worker.settings import WorkerSettings
 
@@ -98,6 +99,9 @@ async def open_resources(settings: WorkerSettings) -> Resources:
     redis = open_pace_redis(settings.redis_url.get_secret_value())
     stack.push_async_callback(redis.aclose)
     pace = configured_pace(settings, redis, namespace=settings.redis_namespace)
+    ticks = RedisTicks(redis, namespace=settings.redis_namespace)
+    publishing = asyncio.create_task(ticks.run())
+    stack.callback(publishing.cancel)
     embedder = await stack.enter_async_context(Embedder(model, pace))
     batcher = Batcher(
         embedder,
@@ -127,6 +131,7 @@ async def open_resources(settings: WorkerSettings) -> Resources:
         policy=policy,
         scratch=scratch,
         is_away=canaries.is_away,
+        ticks=ticks,
     )
     runner = Runner(
         sessions=sessions,

@@ -120,6 +120,7 @@ class Job(Base):
 
     stage: Mapped[str | None]
     progress: Mapped[int] = mapped_column(server_default="0")  # percent
+    seconds_left: Mapped[int | None]  # as its attempt estimated when it wrote the progress last
     chunks_done: Mapped[int] = mapped_column(server_default="0")
     tokens: Mapped[int] = mapped_column(server_default="0")
     error_code: Mapped[str | None]

@@ -120,7 +120,7 @@ class ClaimRepository:
 
 
 def record(session: AsyncSession, claim: Claim, kind: str, data: dict[str, Any]) -> None:
-    """Number what an attempt did to its job, for clients that follow along."""
+    """Write down what an attempt did to its job, for clients that follow along."""
     session.add(
         Event(
             tenant_id=claim.tenant_id,

@@ -55,6 +55,7 @@ class JobRepository:
         chunks_done: int,
         tokens: int,
         got_further: bool,
+        seconds_left: int | None = None,
     ) -> None:
         """Say how far the attempt is; the percentage never falls.
 
@@ -66,6 +67,7 @@ class JobRepository:
             claim,
             stage=stage,
             progress=func.greatest(Job.progress, percent),
+            seconds_left=seconds_left,
             chunks_done=chunks_done,
             tokens=func.greatest(Job.tokens, tokens),
             **(fresh if got_further else {}),
@@ -296,4 +298,4 @@ class JobRepository:
         )
 
 
-_UNLEASED: dict[str, Any] = {"lease_until": None, "worker": None}
+_UNLEASED: dict[str, Any] = {"lease_until": None, "worker": None, "seconds_left": None}

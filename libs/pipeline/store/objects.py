@@ -22,6 +22,7 @@ from botocore.handlers import add_expect_header
 
 from pipeline.errors import DependencyError, ObjectChanged, TooLarge
 from pipeline.settings import ObjectStoreSettings
+from pipeline.store.multipart import MultipartUploads
 from pipeline.store.object_errors import (
     is_not_found,
     is_precondition_failed,
@@ -70,6 +71,7 @@ class ObjectStore:
         self._bucket = settings.r2_bucket
         self._derived = settings.derived_bucket
         self._client = client
+        self.multipart = MultipartUploads(client, settings.r2_bucket)
 
     @classmethod
     @asynccontextmanager
