@@ -75,6 +75,7 @@ class SmallSluice:
             app.router.add_post(f"{parts}/parts", self._sign_parts)
             app.router.add_get(f"{parts}/parts", self._list_parts)
             app.router.add_post(f"{parts}/complete", self._join)
+            app.router.add_post(f"{parts}/abort", self._abort)
             app.router.add_put("/part/{number}", self._put_part)
         if self.sockets is not None:
             app.router.add_get(f"{root}/datasets/{{id}}/events", self._events)
@@ -202,6 +203,10 @@ class SmallSluice:
             request.match_info["id"], name, f"{_md5(digests)}-{len(bodies)}", len(body)
         )
         return web.json_response({"jobs": [job], "missing": []}, status=202)
+
+    async def _abort(self, _: web.Request) -> web.Response:
+        self.parts.clear()
+        return web.Response(status=204)
 
     async def _events(self, request: web.Request) -> web.WebSocketResponse:
         assert self.sockets is not None

@@ -11,17 +11,19 @@ from dataclasses import dataclass
 from typing import Self
 
 from sluice.decoding import decode
-from sluice.errors import ApiError, NoLiveEvents, NotFound
+from sluice.errors import NotFound, SluiceError
 from sluice.events import frames
 from sluice.models import SETTLED, Dataset, Document, Tick
 from sluice.resources import AsyncDatasets, AsyncDocuments
 from sluice.transport import Api
 
-GATHER_SECONDS = 0.1  # events come in crowds
-LIVE_SECONDS = 10.0  # between two looks while events come: for what they did not tell
-POLL_SECONDS_MIN, POLL_SECONDS_MAX = 0.5, 5.0
-POLLED_PER_SECOND = 100  # documents; more of them are asked for less often
-ASKED_SINGLY = 50  # documents; of more the list is read
+GATHER_SECONDS = 0.2  # events come in crowds
+# Between two looks at everything, more of which takes longer: while events come, for what they did
+# not tell, and without them.
+LIVE_SECONDS_MIN, LIVE_SECONDS_MAX = 10.0, 120.0
+POLL_SECONDS_MIN, POLL_SECONDS_MAX = 0.5, 20.0
+WATCHED_PER_SECOND = 100
+ASKED_SINGLY = 100  # documents; of more the list is read
 ASKED_AT_ONCE = 8
 
 OnTick = Callable[[Tick], None]
@@ -37,6 +39,8 @@ class Pulse:
         self._touched: set[str] = set()
         self._wake = asyncio.Event()
         self._listener: asyncio.Task[None] | None = None
+        self._looked_at = 0.0  # on the loop's clock
+        self._connected = False  # just now: what happened before was not heard
         self.live = False
 
     async def __aenter__(self) -> Self:
@@ -54,30 +58,42 @@ class Pulse:
 
     async def wait(self, *, watched: int = 1) -> set[str] | None:
         """The documents that something happened to; None if it is time to look at all."""
-        polling = min(max(watched / POLLED_PER_SECOND, POLL_SECONDS_MIN), POLL_SECONDS_MAX)
+        clock = asyncio.get_running_loop().time
+        due = self._looked_at + self._interval(watched)
         try:
-            async with asyncio.timeout(LIVE_SECONDS if self.live else polling):
+            async with asyncio.timeout_at(due):
                 await self._wake.wait()
+                await asyncio.sleep(GATHER_SECONDS)
         except TimeoutError:
-            return None
-        await asyncio.sleep(GATHER_SECONDS)
+            pass
         self._wake.clear()
         touched, self._touched = self._touched, set()
+        if self._connected or clock() >= due:
+            self._connected, self._looked_at = False, clock()
+            return None
         return touched
+
+    def _interval(self, watched: int) -> float:
+        seconds = watched / WATCHED_PER_SECOND
+        if self.live:
+            return min(max(seconds, LIVE_SECONDS_MIN), LIVE_SECONDS_MAX)
+        return min(max(seconds, POLL_SECONDS_MIN), POLL_SECONDS_MAX)
 
     async def _listen(self) -> None:
         try:
             async for frame in frames(self._api, self._dataset_id):
                 match frame.get("type"):
                     case "ready":
-                        self.live = True
+                        self.live = self._connected = True
+                        self._wake.set()
                     case "progress" if self._on_tick is not None:
                         self._on_tick(decode(Tick, frame))
                     case "event":
                         self._touched.add(str(frame.get("document_id")))
                         self._wake.set()
-        except (NoLiveEvents, ApiError):
+        except SluiceError:
             self.live = False  # asking the API will show what is wrong, if anything is
+            self._wake.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +152,7 @@ class Follower:
         due = {
             name: awaited
             for name, awaited in self._pending.items()
-            if touched is None or awaited.document_id is None or awaited.document_id in touched
+            if touched is None or awaited.document_id in touched
         }
         if not due:
             return

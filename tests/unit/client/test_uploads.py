@@ -85,6 +85,22 @@ async def test_a_large_file_goes_on_where_it_broke_off(
     assert server.requests("PUT", "") == []
 
 
+async def test_parts_of_a_file_that_changed_are_dropped(
+    server: SmallSluice, client: AsyncClient, tmp_path: Path
+) -> None:
+    path = tmp_path / "large.bin"
+    path.write_bytes(os.urandom(3 * PART_BYTES))
+    server.faults["/part/3"] = [Fault(403)] * 3
+    broken = await client.upload_files(collect([path]), dataset="papers", order=PARTED)
+    path.write_bytes(os.urandom(3 * PART_BYTES + 1))
+
+    whole = await client.upload_files(collect([path]), dataset="papers", order=PARTED)
+
+    assert (broken.ok, whole.ok) == (False, True)
+    assert len(server.requests("POST", "/abort")) == 1
+    assert server.objects["large.bin"] == path.read_bytes()
+
+
 async def test_a_server_without_parts_gets_a_large_file_in_one_piece(tmp_path: Path) -> None:
     path = tmp_path / "large.bin"
     path.write_bytes(os.urandom(3 * PART_BYTES))

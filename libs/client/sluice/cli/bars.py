@@ -28,7 +28,7 @@ class Bars:
             refresh_per_second=8,
         )
         self._files = {name: FileProgress(name, size) for name, size in files}
-        self._sent = self._done = 0
+        self._sent = self._done = self._ended = 0
         self._to_send = sum(size for _, size in files)
         self._upload = self._progress.add_task("uploading", total=max(self._to_send, 1), note="")
         self._indexing = self._progress.add_task(
@@ -49,18 +49,18 @@ class Bars:
         if file.unchanged and not before.unchanged:
             self._to_send -= file.size
         self._done += _percents(file) - _percents(before)
-        finished = sum(each.finished for each in self._files.values()) if file.finished else None
+        self._ended += file.finished - before.finished
         self._progress.update(
             self._upload,
             total=max(self._to_send, 1),
             completed=self._sent if self._to_send else 1,
             note=f"{size(self._sent)} of {size(self._to_send)}",
         )
-        self._progress.update(self._indexing, completed=self._done)
-        if finished is not None:
-            self._progress.update(
-                self._indexing, note=f"{finished} of {len(self._files)} files have an end"
-            )
+        self._progress.update(
+            self._indexing,
+            completed=self._done,
+            note=f"{self._ended} of {len(self._files)} files done",
+        )
         self._show(file)
 
     def _show(self, file: FileProgress) -> None:

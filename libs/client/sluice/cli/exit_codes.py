@@ -4,6 +4,7 @@ from sluice.errors import (
     Forbidden,
     InvalidRequest,
     NotConfigured,
+    NotFound,
     NothingToUpload,
     SluiceError,
     Unauthenticated,
@@ -29,7 +30,8 @@ Exit codes:
 
 
 def exit_code_of(error: SluiceError) -> int:
-    if isinstance(error, NothingToUpload | AmbiguousName | DatasetMissing | InvalidRequest):
+    wrong = (NothingToUpload, AmbiguousName, DatasetMissing, InvalidRequest, NotFound)
+    if isinstance(error, wrong):
         return USAGE
     no_access = (NotConfigured, Unreachable, UnexpectedAnswer, Unauthenticated, Forbidden)
     return NO_ACCESS if isinstance(error, (*no_access, Unavailable)) else SOME_FAILED

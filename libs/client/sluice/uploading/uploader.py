@@ -238,7 +238,7 @@ class Uploader:
             document.file_name,
             state=state,
             percent=document.progress,
-            stage=document.stage,
+            stage=document.waiting_for or document.stage,
             error_code=code,
             error=document.error,
             document_id=document.id,
