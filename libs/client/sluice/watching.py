@@ -209,4 +209,4 @@ async def until_settled(
             if dataset.status in SETTLED or dataset.document_count == 0:
                 return dataset
             before = dataset
-            await pulse.wait()
+            await pulse.wait(watched=WATCHED_PER_SECOND)

@@ -27,7 +27,7 @@ from sluice.uploading.wire import (
 )
 
 URLS_AT_ONCE = 16  # so that the last of them is used long before it expires
-URL_TRIES = 3
+URL_TRIES = 3  # as with whole files
 LARGE_BYTES = 100 * 1000**2  # from there on a broken connection costs more than the requests
 UNSUPPORTED_CODES = frozenset({"unknown_path", "method_not_allowed", "unknown"})
 MD5 = re.compile(r"[0-9a-f]{32}")

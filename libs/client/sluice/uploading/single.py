@@ -1,20 +1,23 @@
 """Files in one piece each: URLs for a batch, and the word that they were used."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 
 import httpx
 
-from sluice.errors import ApiError, InvalidRequest
+from sluice.errors import ApiError, InvalidRequest, UploadRefused
 from sluice.models import Job
 from sluice.transport import Api
 from sluice.uploading.board import Board
+from sluice.uploading.checksums import md5_of
 from sluice.uploading.content_types import content_type_of
 from sluice.uploading.files import LocalFile
+from sluice.uploading.sending import FILE_CHANGED, OnBytes, etag_in, put
 from sluice.uploading.wire import CompletedUploads, UploadUrl, UploadUrls
 
 FIELD = re.compile(r"files\.(\d+)(?:\.|$)")
-INVALID_FILE = "invalid_request"
+URL_TRIES = 3  # the first, one that expired meanwhile, and one more
 
 
 class SingleUploads:
@@ -37,6 +40,34 @@ class SingleUploads:
             else:
                 return {url.file_name: url for url in answer.upload_urls}
         return {}
+
+    async def send(self, file: LocalFile, url: UploadUrl, on_bytes: OnBytes) -> str | None:
+        """The ETag that the bucket gave it.
+
+        Raises:
+            UploadRefused: the bucket does not take it, or the file is another one by now.
+            Unreachable: no answer came.
+        """
+        digest = await asyncio.to_thread(md5_of, file.path)
+        for _ in range(URL_TRIES):
+            answer = await put(
+                self._api.bucket,
+                self._api.retries,
+                url=url.upload_url,
+                headers=url.headers,
+                path=file.path,
+                start=0,
+                size=file.size,
+                digest=digest,
+                on_bytes=on_bytes,
+            )
+            if answer.is_success and file.changed():
+                raise UploadRefused(f"{file.path} changed while it was sent", code=FILE_CHANGED)
+            if answer.is_success:
+                return etag_in(answer)
+            again = await self.sign([file])
+            url = again.get(file.name, url)
+        raise UploadRefused(f"the bucket accepts no URL for {file.path}: {answer.status_code}")
 
     async def announce(self, names: Sequence[str]) -> tuple[dict[str, Job], set[str]]:
         """The jobs of files that are in the bucket now, by name, and the names of those that are

@@ -13,19 +13,17 @@ from sluice.models import Document, Job, Tick
 from sluice.tasks import together
 from sluice.transport import Api
 from sluice.uploading.board import Board, FileState
-from sluice.uploading.checksums import md5_of
 from sluice.uploading.comparing import is_unchanged
 from sluice.uploading.content_types import content_type_of
 from sluice.uploading.files import LocalFile
 from sluice.uploading.memory import Memory, Remembered
 from sluice.uploading.multipart import LARGE_BYTES, MultipartSender, NotSupported
-from sluice.uploading.sending import FILE_CHANGED, OnBytes, etag_in, put
+from sluice.uploading.sending import OnBytes
 from sluice.uploading.single import SingleUploads
 from sluice.uploading.wire import UploadUrl
 from sluice.watching import Awaited, Follower
 
 BATCH_FILES = 50  # few enough that the last URL is used soon
-URL_TRIES = 3
 ANNOUNCE_SECONDS = 0.2  # arrivals within this time are announced together
 ANNOUNCED_AT_ONCE = 200
 COMPARED_AT_ONCE = 4
@@ -107,29 +105,27 @@ class Uploader:
     async def _changed(
         self, batch: Sequence[LocalFile], documents: Mapping[str, Document]
     ) -> list[LocalFile]:
+        """Those that the dataset has not got; of the others the board is told how they are."""
         slots = asyncio.Semaphore(COMPARED_AT_ONCE)
 
         async def compare(file: LocalFile) -> bool:
             document = documents.get(file.name)
             if document is None or self._order.force:
                 return True
-            async with slots:
-                if not await asyncio.to_thread(is_unchanged, file, document, self._memory):
-                    return True
-            self._board.update(file.name, unchanged=True)
-            self._document(document)
-            if not document.finished:
-                self._follower.expect(file.name, Awaited(document.id, document.task_id))
-            return False
-
-        async def safely(file: LocalFile) -> bool:
             try:
-                return await compare(file)
+                async with slots:
+                    same = await asyncio.to_thread(is_unchanged, file, document, self._memory)
             except OSError as error:
-                self._board.fail(file.name, "file_unreadable", f"{file.path}: {error.strerror}")
+                self._unreadable(file, error)
                 return False
+            if same:
+                self._board.update(file.name, unchanged=True)
+                self._document(document)
+            if same and not document.finished:
+                self._follower.expect(file.name, Awaited(document.id, document.task_id))
+            return not same
 
-        verdicts = await asyncio.gather(*(safely(file) for file in batch))
+        verdicts = await asyncio.gather(*(compare(file) for file in batch))
         return [file for file, changed in zip(batch, verdicts, strict=True) if changed]
 
     async def _send(self, file: LocalFile, url: UploadUrl | None) -> None:
@@ -149,7 +145,10 @@ class Uploader:
         except (UploadRefused, Unreachable) as error:
             self._board.fail(file.name, error.code, str(error))
         except OSError as error:
-            self._board.fail(file.name, "file_unreadable", f"{file.path}: {error.strerror}")
+            self._unreadable(file, error)
+
+    def _unreadable(self, file: LocalFile, error: OSError) -> None:
+        self._board.fail(file.name, "file_unreadable", f"{file.path}: {error.strerror}")
 
     async def _send_large(self, file: LocalFile, on_bytes: OnBytes) -> None:
         self._board.update(file.name, state=FileState.UPLOADING)
@@ -165,30 +164,7 @@ class Uploader:
     async def _send_small(self, file: LocalFile, url: UploadUrl, on_bytes: OnBytes) -> None:
         async with self._slots:
             self._board.update(file.name, state=FileState.UPLOADING)
-            digest = await asyncio.to_thread(md5_of, file.path)
-            for _ in range(URL_TRIES):
-                answer = await put(
-                    self._api.bucket,
-                    self._api.retries,
-                    url=url.upload_url,
-                    headers=url.headers,
-                    path=file.path,
-                    start=0,
-                    size=file.size,
-                    digest=digest,
-                    on_bytes=on_bytes,
-                )
-                if answer.is_success:
-                    break
-                urls = await self._single.sign([file])
-                if file.name not in urls:
-                    return
-                url = urls[file.name]
-            else:
-                raise UploadRefused(f"the bucket does not accept the URLs for {file.path}")
-        if file.changed():
-            raise UploadRefused(f"{file.path} changed while it was sent", code=FILE_CHANGED)
-        self._etags[file.name] = etag_in(answer)
+            self._etags[file.name] = await self._single.send(file, url, on_bytes)
         self._arrived.put_nowait(file)
 
     async def _announce(self) -> None:
