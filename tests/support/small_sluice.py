@@ -46,6 +46,7 @@ class SmallSluice:
         self.url = ""
         self.multipart = multipart
         self.sockets = sockets
+        self.paged: list[dict[str, Any]] = []
         self.cursors: list[str | None] = []
         self.seen: list[Seen] = []
         self.faults: dict[str, list[Fault]] = {}
@@ -208,12 +209,17 @@ class SmallSluice:
         self.parts.clear()
         return web.Response(status=204)
 
-    async def _events(self, request: web.Request) -> web.WebSocketResponse:
+    async def _events(self, request: web.Request) -> web.StreamResponse:
         assert self.sockets is not None
+        if "Upgrade" not in request.headers:
+            items, self.paged = self.paged, []
+            return web.json_response({"items": items, "next_cursor": "99"})
+        if not self.sockets:
+            return _problem(403, "no_sockets_here")
         self.cursors.append(request.query.get("cursor"))
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        for frame in self.sockets.pop(0) if self.sockets else ():
+        for frame in self.sockets.pop(0):
             if "close" in frame:
                 await socket.close(code=frame["close"])
                 return socket

@@ -6,7 +6,7 @@ Ticks say how far jobs are and are worth nothing once the next one is there.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from websockets.asyncio.client import connect
@@ -14,12 +14,13 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from sluice.configuration import API_PATH
 from sluice.decoding import decode
-from sluice.errors import NoLiveEvents, api_error
-from sluice.models import Event, Tick
-from sluice.transport import Api, is_local
+from sluice.errors import NoLiveEvents, NotFound, api_error
+from sluice.models import Event, Page, Tick
+from sluice.transport import PAGE_ITEMS, Api, is_local
 
 OPEN_SECONDS = 10.0
 FRAME_BYTES_MAX = 1024 * 1024
+POLL_SECONDS = 2.0
 SILENCE_SECONDS = 20.0  # then the other side is asked for a sign of life
 # Close codes that no reconnecting helps against, as the HTTP statuses that they stand for.
 REFUSED = {4400: 400, 4401: 401, 4403: 403, 4404: 404, 4410: 410}
@@ -38,12 +39,11 @@ async def frames(
         ApiError: the server refused.
         NoLiveEvents: there is no such socket, or it cannot be reached.
     """
-    path = "/events" if dataset_id is None else f"/datasets/{dataset_id}/events"
     failures = 0
     while True:
         try:
             async with connect(
-                _address(api, path, cursor),
+                _address(api, _path(dataset_id), cursor),
                 additional_headers={"Authorization": api.headers["Authorization"]},
                 user_agent_header=api.headers["User-Agent"],
                 open_timeout=OPEN_SECONDS,
@@ -73,13 +73,42 @@ async def frames(
 
 async def events(
     api: Api, dataset_id: str | None, cursor: int | None = None
-) -> AsyncIterator[Event | Tick]:
-    """Typed, without the frames that only keep the connection."""
-    async for frame in frames(api, dataset_id, cursor):
-        if frame.get("type") == "event":
-            yield decode(Event, frame)
-        elif frame.get("type") == "progress":
-            yield decode(Tick, frame)
+) -> AsyncGenerator[Event | Tick, None]:
+    """Typed, without the frames that only keep the connection. Behind a proxy that lets no socket
+    through, the same events from the API's pages, if there is a cursor to begin at."""
+    try:
+        async for frame in frames(api, dataset_id, cursor):
+            cursor = frame.get("cursor", cursor)
+            if frame.get("type") == "event":
+                yield decode(Event, frame)
+            elif frame.get("type") == "progress":
+                yield decode(Tick, frame)
+    except NoLiveEvents:
+        if cursor is None:
+            raise
+    assert cursor is not None  # noqa: S101  # for the type checker: frames end with an error only
+    async for event in _polled(api, dataset_id, cursor):
+        yield event
+
+
+async def _polled(api: Api, dataset_id: str | None, cursor: int) -> AsyncGenerator[Event, None]:
+    while True:
+        params = {"cursor": str(cursor), "limit": PAGE_ITEMS}
+        try:
+            page = await api.call("GET", _path(dataset_id), Page, params=params)
+        except NotFound as error:
+            if error.code == "dataset_not_found":
+                raise
+            raise NoLiveEvents("the server tells no events") from error
+        for item in page.items:
+            yield decode(Event, item)
+        cursor = int(page.next_cursor or cursor)
+        if not page.items:
+            await asyncio.sleep(POLL_SECONDS)
+
+
+def _path(dataset_id: str | None) -> str:
+    return "/events" if dataset_id is None else f"/datasets/{dataset_id}/events"
 
 
 def _address(api: Api, path: str, cursor: int | None) -> str:

@@ -59,6 +59,17 @@ async def test_a_broken_socket_goes_on_behind_the_last_event() -> None:
     assert [each.percent for each in seen if isinstance(each, Tick)] == [40]
 
 
+async def test_where_no_socket_gets_through_events_come_by_pages() -> None:
+    server = SmallSluice(sockets=[[{"type": "ready", "cursor": 7}, event(8), {"close": 1012}]])
+    server.paged = [event(9)]
+    async with serving(server), AsyncClient(server.url, KEY, retries=QUICK) as client:
+        coming = aiter(client.events(dataset_id=DATASET))
+        seen = [await anext(coming), await anext(coming)]
+
+    assert [each.cursor for each in seen if isinstance(each, Event)] == [8, 9]
+    assert [get.path for get in server.requests("GET", "/events")] != []
+
+
 async def test_a_server_without_a_socket_says_so_and_is_polled(
     server: SmallSluice, client: AsyncClient, folder: Path
 ) -> None:
