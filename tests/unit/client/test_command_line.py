@@ -103,7 +103,10 @@ async def test_a_wrong_key_is_no_access_and_said_in_json_if_asked(
     assert (code, out, json.loads(err)["code"]) == (3, "", "unauthenticated")
 
 
-async def test_datasets_are_completed(command: Command, server: SmallSluice) -> None:
+async def test_datasets_are_completed(
+    command: Command, server: SmallSluice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sluice.cli.options.COMPLETION_SECONDS", 60.0)  # of a busy machine
     for name in ("papers", "pages", "tables"):
         await command("datasets", "create", name)
     context = click.Context(search)
