@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from sluice import AsyncClient, FileProgress
+from sluice.models import Event
+from sluice.uploading.files import collect
+from sluice.uploading.uploader import Order
 from support.product import Product
 
-COMMAND_SECONDS = 120
+COMMAND_SECONDS = 240
+PART_BYTES = 16 * 1024**2  # the smallest part that the api makes
 
 
 class Shell:
@@ -82,3 +87,49 @@ async def test_a_file_that_fails_is_told_by_the_exit_code_and_can_be_retried(
     assert (ends["broken.pdf"]["state"], listed, retried) == ("failed", 0, 0)
     assert [job["error_code"] for job in failed] == [ends["broken.pdf"]["error_code"]]
     assert [order["retried"] for order in orders] == [1]
+
+
+async def test_a_large_file_goes_on_where_it_broke_off_and_its_end_is_told(
+    product: Product, tmp_path: Path
+) -> None:
+    (tmp_path / "large.txt").write_bytes(b"It is the same again. ".ljust(PART_BYTES + 1000))
+    files, order = collect([tmp_path / "large.txt"]), Order(parallel=1, large_bytes=PART_BYTES)
+    sent: list[int] = []
+    begun = asyncio.Event()
+
+    def watch(file: FileProgress) -> None:
+        sent.append(file.bytes_sent)
+        if file.bytes_sent > PART_BYTES:  # the second part is under way
+            begun.set()
+
+    async with AsyncClient(
+        product.environment["SLUICE_API_URL"],
+        product.environment["SLUICE_API_KEY"],
+        memory=tmp_path / "memory",
+    ) as client:
+        dataset = (await client.datasets.create("large")).id
+        heard = asyncio.create_task(first_end(client, dataset))
+        upload = asyncio.create_task(
+            client.upload_files(files, dataset=dataset, order=order, on_progress=watch)
+        )
+        await begun.wait()
+        upload.cancel()
+        await asyncio.wait([upload])
+        sent.clear()
+        report = await client.upload_files(files, dataset=dataset, order=order, on_progress=watch)
+        again = await client.upload_files(files, dataset=dataset, order=order)
+        [document] = [each async for each in client.documents.list(dataset)]
+        async with asyncio.timeout(COMMAND_SECONDS):
+            event = await heard
+
+    assert report.ok
+    assert next(count for count in sent if count) == PART_BYTES  # what was there already
+    assert (document.size, str(document.etag)[-2:]) == (PART_BYTES + 1000, "-2")
+    assert (event.document_id, len(again.unchanged)) == (document.id, 1)
+
+
+async def first_end(client: AsyncClient, dataset_id: str) -> Event:
+    async for event in client.events(dataset_id=dataset_id):
+        if isinstance(event, Event) and event.kind == "job.completed":
+            return event
+    raise AssertionError("events never end")
