@@ -99,7 +99,8 @@ class SmallSluice:
         ):
             return _problem(401, "unauthenticated")
         try:
-            return await handler(request)
+            answer: web.StreamResponse = await handler(request)
+            return answer
         except web.HTTPException as error:
             return _problem(error.status, "unknown_path")
 

@@ -1,6 +1,7 @@
 """The socket for events."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from support.small_sluice import AT, KEY, QUICK, SmallSluice, serving
 DATASET = "0198f3a2-7c1e-7b60-9d54-3f1f0a6c2e11"
 
 
-def event(cursor: int) -> dict[str, object]:
+def event(cursor: int) -> dict[str, Any]:
     return {
         "type": "event",
         "cursor": cursor,
@@ -36,8 +37,8 @@ async def test_a_broken_socket_goes_on_behind_the_last_event() -> None:
         "tokens": 9,
         "seconds_left": None,
     }
-    ping = {"type": "ping"}
-    sockets = [
+    ping: dict[str, Any] = {"type": "ping"}
+    sockets: list[list[dict[str, Any]]] = [
         [{"type": "ready", "cursor": 7}, event(8), ping, event(9), {"close": 1012}],
         [{"type": "ready", "cursor": 9}, tick, event(10), {"close": 4404}],
     ]
