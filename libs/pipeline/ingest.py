@@ -95,6 +95,7 @@ class Ingestion:
             PipelineError: whatever stage failed; rows already written stay for the next attempt.
         """
         space = self._tools.model.space
+        self._progress.tick()
         chunks = self._chunk_stream()
         if self._resumed:
             await self._look_for_rows(chunks)
@@ -170,7 +171,7 @@ class Ingestion:
         waiting += await chunks.finish()
         for start in range(0, len(waiting), size):
             await self._queue(waiting[start : start + size])
-        self._progress.total = self._chunks
+        self._progress.know(chunks=self._chunks)
         await text.keep()
         for _ in range(BATCHES_AT_WORK):
             await self._batches.put(None)

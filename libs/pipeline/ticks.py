@@ -69,6 +69,11 @@ class RedisTicks:
         self._waiting: dict[UUID, Tick] = {}
         self._news = asyncio.Event()
 
+    @property
+    def waiting(self) -> int:
+        """How many were not sent yet."""
+        return len(self._waiting)
+
     def offer(self, tick: Tick) -> None:
         self._waiting.pop(tick.job_id, None)
         if len(self._waiting) >= JOBS_WAITING_MAX:

@@ -21,6 +21,7 @@ from pipeline.store.objects import ObjectStore
 MEBIBYTE = 1024 * 1024
 PARTS_MAX = 10_000  # of an upload, by the protocol
 PART_BYTES_MIN = 16 * MEBIBYTE
+NUMBERS_SHOWN = 10
 ID_FORMAT = re.compile(r"(?P<size>[1-9][0-9]{0,15})\.(?P<store_id>[A-Za-z0-9._~+/=-]+)")
 
 
@@ -75,11 +76,11 @@ async def complete(
         MultipartIncomplete: parts are missing, or differ.
     """
     try:
-        if named is None:
-            parts = await _listed(objects, upload)
-        else:
-            parts = [Part(part.number, part.etag.strip('"')) for part in named]
+        # Compared here, not by the bucket: some drop an upload whose completion they refuse.
+        parts = await _listed(objects, upload)
         _check_complete(upload, parts)
+        if named is not None:
+            _check_named(parts, named)
         await objects.multipart.complete(upload.key, upload.store_id, parts)
     except UploadGone as error:
         version = await objects.head(upload.key)
@@ -102,14 +103,26 @@ async def _listed(objects: ObjectStore, upload: Upload) -> list[Part]:
     return parts
 
 
-def _check_complete(upload: Upload, parts: list[Part]) -> None:
-    parts.sort(key=lambda part: part.number)
-    there = {part.number for part in parts if part.size in (None, upload.length_of(part.number))}
+def _check_complete(upload: Upload, parts: Sequence[Part]) -> None:
+    there = {part.number for part in parts if part.size == upload.length_of(part.number)}
     missing = [number for number in range(1, upload.part_count + 1) if number not in there]
-    if missing or len(parts) != upload.part_count:
-        some = ", ".join(str(number) for number in missing[:10])
+    if missing:
         raise MultipartIncomplete(
-            f"The file has {upload.part_count} parts; these are missing: {some}."
-            if missing
-            else f"The file has {upload.part_count} parts, each to be named once."
+            f"The file has {upload.part_count} parts; these are missing: {_some(missing)}."
         )
+
+
+def _check_named(parts: Sequence[Part], named: Sequence[UploadedPart]) -> None:
+    etags = {part.number: part.etag for part in parts}
+    given = {part.number: part.etag.strip('"') for part in named}
+    wrong = sorted(number for number in etags | given if etags.get(number) != given.get(number))
+    if wrong or len(given) != len(named):
+        raise MultipartIncomplete(
+            f"Name all {len(parts)} parts once, with their ETags. These are missing or differ: "
+            f"{_some(wrong)}."
+        )
+
+
+def _some(numbers: Sequence[int]) -> str:
+    shown = ", ".join(str(number) for number in numbers[:NUMBERS_SHOWN])
+    return f"{shown} and more" if len(numbers) > NUMBERS_SHOWN else shown

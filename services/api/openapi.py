@@ -53,6 +53,11 @@ seconds later:
 3. Follow the dataset until it is `ready`.
 4. Search it.
 
+A WebSocket at `/api/v1/datasets/{id}/events`, or at `/api/v1/events`, tells what happens as it
+happens: JSON messages of the types `ready`, `event`, `progress`, `lagged` and `ping`. Open it with
+the API key in `Authorization`; after a cut open `?cursor=N` with the last cursor you saw, and what
+you missed comes first. *Live* below has the same events as pages; the README has the close codes.
+
 To try it here, press *Authorize* and paste an API key.
 
 Errors are `application/problem+json` (RFC 9457) with a stable `code`. Lists are newest first, in
@@ -67,7 +72,8 @@ TAGS = {
     "Tenant": "Whom the API key belongs to; a pause of everything.",
     "Usage": "Tokens and costs of embedding, and what was saved.",
     "Jobs": "The work on the documents: how far it is, why it failed, what to do again.",
-    "Live": "What happens, as it happens.",
+    "Live": "Every change of state, in order and none missed. A WebSocket at the same paths tells "
+    "them as they happen, and the progress of jobs between them.",
     "Audits": "Bucket, tables and index compared on demand, and mended.",
     "Quarantine": "Messages of the queue that made no job. For keys with the role `operator`.",
     "Health": "For those who run the service. Without a key.",

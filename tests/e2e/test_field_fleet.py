@@ -156,7 +156,7 @@ async def test_every_replica_knows_a_dataset_at_once_and_none_gives_an_older_ans
                 for client in clients:
                     answer = await client.http.get(f"/datasets/{dataset}")
                     assert answer.status_code == 200
-                    seen.append(answer.json()["progress"])
+                    seen.append(answer.json()["progress"]["percent"])
 
     assert seen == sorted(seen)
 

@@ -3,12 +3,13 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from stack.ports import LOOPBACK, free_ports
 from support.api import Api
@@ -68,6 +69,7 @@ async def frame(socket: ClientConnection, wanted: str | None = None) -> dict[str
 async def close_code(socket: ClientConnection) -> int | None:
     """Read until the other side closes; its code."""
     async with asyncio.timeout(WAIT_SECONDS):
-        async for _ in socket:
-            pass
+        with suppress(ConnectionClosed):
+            while True:
+                await socket.recv()
     return socket.close_code

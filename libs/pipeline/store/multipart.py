@@ -29,11 +29,11 @@ class PartsMismatch(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part that was uploaded; the ETag without quotes, the size in bytes if it is known."""
+    """A part that was uploaded; the ETag without quotes, the size in bytes."""
 
     number: int
     etag: str
-    size: int | None = None
+    size: int
 
 
 class MultipartUploads:

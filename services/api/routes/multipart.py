@@ -166,7 +166,7 @@ async def list_parts(
     except UploadGone as error:
         raise MultipartNotFound from error
     return PartsView(
-        [PartView(part.number, part.etag, part.size or 0) for part in parts],
+        [PartView(part.number, part.etag, part.size) for part in parts],
         str(parts[-1].number) if more and parts else None,
     )
 

@@ -101,7 +101,8 @@ async def test_a_dataset_goes_from_uploading_to_ready(api: Api) -> None:
     assert [*seen, half["status"], done["status"]] == [
         "uploading", "processing", "processing", "ready",
     ]  # fmt: skip
-    assert (half["progress"], done["progress"]) == (50, 100)
+    assert (half["progress"]["percent"], half["progress"]["unfinished"]) == (50, 1)
+    assert done["progress"] == {"percent": 100, "seconds_left": None, "unfinished": 0}
     assert (done["document_count"], done["searchable_count"], done["chunk_count"]) == (2, 2, 7)
 
 
@@ -142,7 +143,7 @@ async def test_a_failed_document_says_why_and_makes_the_dataset_partial(api: Api
     documents = (await api.client.get(f"{DATASETS}/{dataset_id}/documents")).json()["items"]
 
     assert status["dataset"]["status"] == "partial"
-    assert (status["dataset"]["failed_count"], status["dataset"]["progress"]) == (1, 100)
+    assert (status["dataset"]["failed_count"], status["dataset"]["progress"]["percent"]) == (1, 100)
     [failed] = [document for document in documents if document["status"] == "failed"]
     assert failed["error_code"] == "document_encrypted"
     assert failed["error"] == "It has a password."
