@@ -54,7 +54,7 @@ class Bars:
             self._upload,
             total=max(self._to_send, 1),
             completed=self._sent if self._to_send else 1,
-            note=f"{size(self._sent)} of {size(self._to_send)}",
+            note=f"{size(self._sent)} of {size(self._to_send)}" if self._to_send else "unchanged",
         )
         self._progress.update(
             self._indexing,
@@ -71,7 +71,7 @@ class Bars:
                 self._progress.remove_task(self._shown.pop(file.file_name))
             return
         if task is None:
-            if len(self._shown) == SHOWN_FILES:
+            if len(self._shown) == SHOWN_FILES or file.state is FileState.WAITING:
                 return
             task = self._progress.add_task("", total=100, note="")
             self._shown[file.file_name] = task

@@ -61,7 +61,8 @@ class Settings:
             return
         table = Table(box=None, pad_edge=False, header_style="dim")
         for heading in headings:
-            table.add_column(heading, overflow="fold")
+            # An identifier that is folded cannot be copied.
+            table.add_column(heading, overflow="fold", no_wrap=heading in ("ID", "JOB"))
         for row in rows:
             table.add_row(*(escape(cell(value)) for value in row))
         Console().print(table)
