@@ -1,6 +1,5 @@
 """`sluice`: the commands, and how the process ends."""
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -55,8 +54,4 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         print("sluice: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever reads has enough. Python would complain again when it closes the output.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return code if isinstance(code, int) else 0

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.padding import Padding
 from rich.text import Text
 
 from sluice.cli.options import dataset_option, runs
@@ -98,7 +99,7 @@ def _show(found: SearchResult, *, first: int, full: bool) -> None:
         heading.append(hit.file_name, style="bold cyan")
         heading.append(f"{_place(hit)}  {hit.score:.3f}", style="dim")
         console.print(heading)
-        console.print(passage(hit, full=full), end="\n\n")
+        console.print(Padding(passage(hit, full=full), (0, 0, 1, 4)))
     if not found.hits:
         console.print("nothing found", style="dim")
 
@@ -128,4 +129,4 @@ def passage(hit: Hit, *, full: bool) -> Text:
         end = start + EXCERPT_CHARACTERS
         before, behind = ("… " if start else ""), (" …" if end < len(text) else "")
         text = Text.assemble(before, text[start:end], behind)
-    return Text.assemble("    ", text)
+    return text
