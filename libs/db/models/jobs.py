@@ -40,7 +40,7 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
 
 
-_DURATION = text("coalesce(finished_at - started_at, interval '0')")
+_DURATION = text("(finished_at - coalesce(started_at, finished_at))")
 
 
 class Job(Base):

@@ -239,7 +239,7 @@ def _rare(wanted: JobFilter) -> list[ColumnElement[bool]]:
 SORTED_BY: dict[JobSort, Any] = {
     JobSort.FINISHED: Job.finished_at,
     # Of what was cancelled before it began, none.
-    JobSort.LONGEST: func.coalesce(Job.finished_at - Job.started_at, timedelta(0)),
+    JobSort.LONGEST: Job.finished_at - func.coalesce(Job.started_at, Job.finished_at),
     JobSort.COSTLIEST: Job.tokens,
 }
 
