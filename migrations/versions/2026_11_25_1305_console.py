@@ -13,7 +13,7 @@ branch_labels = None
 depends_on = None
 
 FINISHED = "finished_at is not null"
-DURATION = sa.text("coalesce(finished_at - started_at, interval '0')")
+DURATION = sa.text("coalesce((finished_at - started_at), '00:00:00'::interval)")
 # A job's row is written some five times in its life and, while it is at work, once a second. The
 # latter writes touch no index, and it stays so: nothing here has `stage`, `progress` or
 # `updated_at`, and `tokens` is written at the end of an attempt only. The orders have an entry for

@@ -15,7 +15,7 @@ import asyncpg
 from stack.layout import REPOSITORY
 
 TEMPLATE = "sluice_template"
-MIGRATE_SECONDS = 600
+MIGRATE_SECONDS = 60
 
 
 def on_database(url: str, name: str) -> str:

@@ -40,7 +40,7 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
 
 
-_DURATION = text("coalesce(finished_at - started_at, interval '0')")
+_DURATION = text("coalesce((finished_at - started_at), '00:00:00'::interval)")
 
 
 class Job(Base):
