@@ -34,8 +34,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=60, help="that a worker indexes meanwhile")
     parser.add_argument("--probes", type=int, default=100)
     asked = parser.parse_args()
-    settings = {"SLUICE_LIVE_CONNECTIONS_PER_TENANT": str(asked.clients)}
-    with Rig(**settings) as rig, rig.api() as api:
+    with Rig(SLUICE_LIVE_CONNECTIONS_PER_TENANT=str(asked.clients)) as rig, rig.api() as api:
         dataset = create_dataset(api, "bench events")
         files = {f"{n}.txt": f"{n}. {SENTENCE * 4_000}".encode() for n in range(asked.files)}
         seen = asyncio.run(measure(rig, dataset, asked.clients, asked.probes, files))

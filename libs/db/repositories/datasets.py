@@ -315,9 +315,11 @@ class DatasetRepository:
             .select_from(latest)
             .where(latest.c.kind.in_(FINISHING), latest.c.created_at > func.now() - PACE_OF)
         )
-        finished, seconds, longest = (await self._session.execute(pace)).one()
+        row = (await self._session.execute(pace)).one()
+        finished, seconds = int(row[0]), float(row[1] or 0)
+        longest: int | None = row[2]
         if finished >= FINISHED_MIN:
-            waiting = math.ceil(counts.unfinished * float(seconds) / finished)
+            waiting = math.ceil(counts.unfinished * seconds / finished)
             return max(waiting, longest or 0)
         return longest if counts.unfinished == 1 else None
 
