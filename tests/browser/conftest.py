@@ -5,7 +5,7 @@ import shutil
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from stack.backends import Backends
 from support.product import Client, Product, running_product
@@ -29,6 +29,7 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
     path = chromium()
+    expect.set_options(timeout=WAIT_MILLISECONDS)
     async with async_playwright() as playwright:
         # Without a sandbox, since the tests may run as root; it sees our own pages alone.
         started = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])

@@ -29,8 +29,8 @@ export function AuditLogPage() {
 
 const COLUMNS = [
   { name: "What", kind: "main", cell: (it) => html`<strong>${sentence(it.action)}</strong><p class="audit-data">${details(it.data)}</p>` },
-  { name: "On", cell: (it) => html`<${Target} entry=${it} />` },
-  { name: "By key", cell: (it) => (it.key ? html`${it.key.name} <code class="muted">${it.key.prefix}…</code>` : html`<span class="muted">the service</span>`) },
+  { name: "On", kind: "wide", cell: (it) => html`<${Target} entry=${it} />` },
+  { name: "By key", kind: "wide", cell: (it) => (it.key ? html`${it.key.name} <code class="muted">${it.key.prefix}…</code>` : html`<span class="muted">the service</span>`) },
   { name: "When", kind: "number", cell: (it) => html`<span title=${exact(it.at)}><${Time} at=${it.at} /></span>` },
 ];
 

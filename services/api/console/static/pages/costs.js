@@ -15,7 +15,6 @@ const DAY = 86_400_000;
 
 export function CostsPage() {
   const span = query.value.get("days") ?? "30";
-  const measure = query.value.get("of") === "tokens" ? "tokens" : "cost";
   const days = daysOf(Number(span));
   const range = { first_day: days[0], last_day: days.at(-1), limit: 200 };
   const daily = useResource((signal) => get("/usage", { ...range, group_by: ["day", "model"] }, { signal }), [span]);
@@ -24,6 +23,8 @@ export function CostsPage() {
   const names = useResource(namesOfDatasets, []);
   const problem = daily.problem ?? dataset.problem ?? model.problem;
   const total = daily.data?.total;
+  // A model without a price has a curve of tokens alone.
+  const measure = query.value.get("of") ?? (total && Number(total.cost) === 0 ? "tokens" : "cost");
   const none = total && total.tokens === 0 && total.tokens_saved === 0;
   return html`<${PageHead} title="Costs" about="What embedding has cost, in US dollars and UTC days.">
       <div class="range" role="group" aria-label="How far back">
