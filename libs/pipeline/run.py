@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.engine import Sessions
 from db.errors import FenceRaised, is_away
-from db.repositories.claims import ClaimRepository
+from db.repositories.claims import ClaimRepository, Prospect
 from db.repositories.documents import DocumentRepository
 from pipeline.attempt import Attempt
 from pipeline.canary import IsAway
@@ -62,6 +62,11 @@ class Runner:
     precedence: Precedence = field(default_factory=Precedence)
     _running: set[UUID] = field(default_factory=set)
 
+    async def prospect(self, job_id: UUID) -> Prospect | None:
+        """What is known of a job before the claim; None if it is not queued."""
+        async with self.sessions() as session:
+            return await ClaimRepository(session).prospect(job_id)
+
     async def run(self, job_id: UUID, *, first: bool = False) -> None:
         """Make one attempt at a job, if it is due and nobody else's; `first`: before all others.
 
@@ -94,14 +99,13 @@ class Runner:
 
     async def _pass_gate(self, job_id: UUID, *, first: bool) -> None:
         with structlog.contextvars.bound_contextvars(job_id=str(job_id)):
-            async with self.sessions() as session:
-                lapses = await ClaimRepository(session).lapses(job_id)
-            if lapses is None:
+            prospect = await self.prospect(job_id)
+            if prospect is None:
                 log.info("job.not_claimed")
                 return
-            if lapses:
-                log.info("job.alone", lapses=lapses)
-            async with self.gate.way_of(lapses):
+            if prospect.lapses:
+                log.info("job.suspected", lapses=prospect.lapses)
+            async with self.gate.way_of(prospect.lapses):
                 await self._attempt(job_id, first=first)
 
     async def _attempt(self, job_id: UUID, *, first: bool) -> None:

@@ -19,6 +19,7 @@ import structlog
 from db.engine import Sessions, create_engine, session_factory
 from pipeline.account import recorder
 from pipeline.canary import Canaries
+from pipeline.doors import SHARE_MAX, Door
 from pipeline.embed.batcher import Batcher
 from pipeline.embed.client import Embedder
 from pipeline.embed.configured import configured_model, configured_pace, open_pace_redis
@@ -27,11 +28,15 @@ from pipeline.lease import LeaseKeeper
 from pipeline.parse.docling_models import engine_name
 from pipeline.parse.limits import ParseLimits
 from pipeline.parse.pool import ParserPool
+from pipeline.queue import PROCESS_DOCUMENT, PROCESS_LARGE_DOCUMENT, PROCESS_NEXT_DOCUMENT
 from pipeline.run import Runner
 from pipeline.stages import process
 from pipeline.store.objects import ObjectStore
 from pipeline.store.vectors import VectorStore
 from pipeline.tools import Tools
+from worker.middleware.metrics import BUSY, note_end
+from worker.reception import Reception
+from worker.recycle import Recycle
 from worker.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)
@@ -41,9 +46,14 @@ SCRATCH_PREFIX = "sluice-worker-"
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    runner: Runner
+    reception: Reception
     stack: AsyncExitStack
     stopping: asyncio.Event
+
+    def stop(self) -> None:
+        """Begin no attempt any more, and ask those under way to end."""
+        self.stopping.set()
+        self.reception.shut()
 
     async def close(self) -> None:
         await self.stack.aclose()
@@ -99,10 +109,17 @@ async def open_resources(settings: WorkerSettings) -> Resources:
     stack.push_async_callback(redis.aclose)
     pace = configured_pace(settings, redis, namespace=settings.redis_namespace)
     embedder = await stack.enter_async_context(Embedder(model, pace))
+    doors = {
+        PROCESS_NEXT_DOCUMENT: Door(settings.small_files),
+        PROCESS_DOCUMENT: Door(settings.small_files),
+        PROCESS_LARGE_DOCUMENT: Door(SHARE_MAX),
+    }
+    small = (doors[PROCESS_NEXT_DOCUMENT], doors[PROCESS_DOCUMENT])
     batcher = Batcher(
         embedder,
         concurrent_calls=settings.embedding_concurrency,
         record=recorder(sessions),
+        is_followed=lambda: any(door.is_pressed for door in small),
     )
     stack.push_async_callback(batcher.aclose)
     policy = settings.policy()
@@ -137,7 +154,10 @@ async def open_resources(settings: WorkerSettings) -> Resources:
         worker=f"{socket.gethostname()}:{os.getpid()}",
         stopping=stopping,
     )
-    return Resources(runner, stack, stopping)
+    recycle = Recycle(jobs=settings.recycle_jobs, memory_bytes=settings.recycle_memory)
+    reception = Reception(runner, doors, recycle, ended=note_end)
+    BUSY.set_function(lambda: reception.under_way)
+    return Resources(reception, stack, stopping)
 
 
 async def _warm(vectors: VectorStore, embedder: Embedder) -> None:
