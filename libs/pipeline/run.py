@@ -14,6 +14,7 @@ from db.engine import Sessions
 from db.errors import FenceRaised, is_away
 from db.repositories.claims import ClaimRepository, Prospect
 from db.repositories.documents import DocumentRepository
+from db.repositories.usage import UsageRepository
 from pipeline.attempt import Attempt
 from pipeline.canary import IsAway
 from pipeline.errors import (
@@ -195,16 +196,29 @@ class Runner:
                     await write_verdict(session, attempt, error, away=away)
             except (LeaseLost, FenceRaised):
                 log.info("job.lease_lost", error_code=error.code)
+                await self._settle(attempt)
                 return
             except (SQLAlchemyError, OSError) as failure:
                 if not is_away(failure):
                     # The lease runs out, and the announcer counts that.
                     log.error("job.verdict_refused", exc_info=failure)
+                    await self._settle(attempt)
                     return
                 log.warning("job.verdict_failed", error=type(failure).__name__)
                 await asyncio.sleep(VERDICT_PAUSE_SECONDS)
             else:
                 return
+
+    async def _settle(self, attempt: Attempt) -> None:
+        """Write down what was paid, and saved, by an attempt that has no say in its job any more.
+
+        A call that is answered later yet is written down by the ledger.
+        """
+        try:
+            async with self.sessions.begin() as session:
+                await UsageRepository(session).write([(attempt.claim, attempt.tally.bill)])
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("usage.write_failed", error=type(error).__name__)
 
 
 def _ours(error: BaseException) -> PipelineError:

@@ -17,7 +17,7 @@ from tempfile import mkdtemp
 import structlog
 
 from db.engine import Sessions, create_engine, session_factory
-from pipeline.account import recorder
+from pipeline.account import Ledger
 from pipeline.canary import Canaries
 from pipeline.doors import SHARE_MAX, Door
 from pipeline.embed.batcher import Batcher
@@ -115,10 +115,12 @@ async def open_resources(settings: WorkerSettings) -> Resources:
         PROCESS_LARGE_DOCUMENT: Door(SHARE_MAX),
     }
     small = (doors[PROCESS_NEXT_DOCUMENT], doors[PROCESS_DOCUMENT])
+    ledger = Ledger(sessions)
+    stack.push_async_callback(ledger.aclose)
     batcher = Batcher(
         embedder,
         concurrent_calls=settings.embedding_concurrency,
-        record=recorder(sessions),
+        record=ledger.record,
         is_followed=lambda: any(door.is_pressed for door in small),
     )
     stack.push_async_callback(batcher.aclose)

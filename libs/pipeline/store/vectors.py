@@ -9,7 +9,7 @@ from pymilvus import AsyncMilvusClient
 
 from pipeline.filters import one_of, quote
 from pipeline.settings import VectorStoreSettings
-from pipeline.store.collection import to_record
+from pipeline.store.collection import CUT, to_record
 from pipeline.store.milvus import WRITE_TIMEOUT, MilvusConnection
 from pipeline.store.shared_writes import SharedWrites
 from pipeline.store.rows import TEXT_BYTES_MAX, TOKENS_BYTES_MAX, Row
@@ -78,7 +78,8 @@ class VectorStore(VectorReader):
         self, space: str, hashes: Mapping[str, str], *, tenant: str, datasets: Sequence[str]
     ) -> dict[str, list[float]]:
         """The vectors of rows by content hash. `hashes`: what each id is expected to be of; a row
-        that has gone, is of another text or another tenant's is left out.
+        that has gone, is of another text or another tenant's, or has the vector of the text's
+        beginning only, is left out.
         """
         ids = list(hashes)
         scope = f"tenant == {quote(tenant)} and {one_of('dataset', datasets)}"
@@ -88,11 +89,12 @@ class VectorStore(VectorReader):
             records = await self._query(
                 space,
                 f"{scope} and {one_of('id', some)}",
-                ["id", "content_hash", "dense"],
+                ["id", "content_hash", "dense", "metadata"],
                 limit=len(some),
             )
             for record in records:
-                if hashes[record["id"]] == record["content_hash"]:
+                is_cut = bool((record["metadata"] or {}).get(CUT))
+                if hashes[record["id"]] == record["content_hash"] and not is_cut:
                     found[record["content_hash"]] = [float(value) for value in record["dense"]]
         return found
 
