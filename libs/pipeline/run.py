@@ -184,6 +184,10 @@ class Runner:
         """Write how the attempt ended, trying again while Postgres is away and the lease holds."""
         if error is None:
             return  # written together with the switch
+        if isinstance(error, LeaseLost):
+            log.info("job.lease_lost")
+            await self._settle(attempt)
+            return
         away = (
             isinstance(error, DependencyError)
             and error.is_away

@@ -108,9 +108,7 @@ class EmbeddedTextRepository:
                 EmbeddedText.key == given.c.key,
                 EmbeddedText.document_id != given.c.document_id,
             )
-            .values(
-                {other: given.c[name] for name, other in zip(PLACE, _others(), strict=True)}
-            )
+            .values({other: given.c[name] for name, other in zip(PLACE, _others(), strict=True)})
             .execution_options(synchronize_session=False)
         )
 
@@ -119,34 +117,26 @@ class EmbeddedTextRepository:
 
         A text that stands elsewhere too is found there from now on.
         """
-        nowhere: dict[str, None] = dict.fromkeys(_others())
+        nowhere: dict[str, Any] = dict.fromkeys(_others())
+        other = {
+            name: getattr(EmbeddedText, other) for name, other in zip(PLACE, _others(), strict=True)
+        }
         first = and_(EmbeddedText.document_id == document_id, EmbeddedText.generation < below)
         second = and_(
             EmbeddedText.other_document_id == document_id, EmbeddedText.other_generation < below
         )
-        at_most = 0
+        has_other = EmbeddedText.other_document_id.is_not(None)
+        most = 0
         for statement in (
-            update(EmbeddedText).where(EmbeddedText.key.in_(_some(second))).values(nowhere),
-            update(EmbeddedText)
-            .where(
-                EmbeddedText.key.in_(_some(and_(first, EmbeddedText.other_document_id.is_not(None))))
-            )
-            .values(
-                {
-                    **{
-                        name: getattr(EmbeddedText, other)
-                        for name, other in zip(PLACE, _others(), strict=True)
-                    },
-                    **nowhere,
-                }
-            ),
-            delete(EmbeddedText).where(EmbeddedText.key.in_(_some(first))),
+            update(EmbeddedText).where(_among(second)).values(nowhere),
+            update(EmbeddedText).where(_among(first, has_other)).values({**other, **nowhere}),
+            delete(EmbeddedText).where(_among(first, ~has_other)),
         ):
             gone = await self._session.scalars(
                 statement.returning(EmbeddedText.key).execution_options(synchronize_session=False)
             )
-            at_most = max(at_most, len(gone.all()))
-        return at_most < FORGOTTEN_AT_ONCE
+            most = max(most, len(gone.all()))
+        return most < FORGOTTEN_AT_ONCE
 
 
 def _others() -> tuple[str, ...]:
@@ -175,10 +165,12 @@ def _purge_bound() -> Any:
     return func.coalesce(Document.live_generation, building)
 
 
-def _some(condition: Any) -> Any:
-    return (
+def _among(*conditions: Any) -> Any:
+    """Whether a row is one of some that fulfil these and nobody else is at."""
+    some = (
         select(EmbeddedText.key)
-        .where(condition)
+        .where(*conditions)
         .limit(FORGOTTEN_AT_ONCE)
         .with_for_update(skip_locked=True)
     )
+    return EmbeddedText.key.in_(some)

@@ -11,8 +11,8 @@ from pipeline.filters import one_of, quote
 from pipeline.settings import VectorStoreSettings
 from pipeline.store.collection import CUT, to_record
 from pipeline.store.milvus import WRITE_TIMEOUT, MilvusConnection
-from pipeline.store.shared_writes import SharedWrites
 from pipeline.store.rows import TEXT_BYTES_MAX, TOKENS_BYTES_MAX, Row
+from pipeline.store.shared_writes import SharedWrites
 from pipeline.store.vector_errors import RowRejected, VectorStoreMisconfigured
 from pipeline.store.vector_reader import (
     HASHES_PER_QUERY,
@@ -151,4 +151,3 @@ class VectorStore(VectorReader):
             )
 
         await self._connection.call("delete", name, delete)
-
