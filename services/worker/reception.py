@@ -9,15 +9,16 @@ that the process may fetch of its lane.
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from typing import Protocol
 from uuid import UUID
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.errors import is_away
+from db.repositories.claims import Prospect
 from pipeline.doors import Door
 from pipeline.queue import PROCESS_NEXT_DOCUMENT, Task
-from pipeline.run import Runner
 from worker.recycle import Recycle
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,14 @@ DRAIN_SECONDS = 20.0
 
 # Told the lane of an attempt that has ended, and how many seconds it took.
 Ended = Callable[[Task, float], None]
+
+
+class Runner(Protocol):
+    """As `pipeline/run.py` has it."""
+
+    async def prospect(self, job_id: UUID) -> Prospect | None: ...
+
+    async def run(self, job_id: UUID, *, first: bool) -> None: ...
 
 
 class Reception:
