@@ -17,7 +17,7 @@ from pipeline.embed.waiting import Payer
 from pipeline.store.rows import Row
 from pipeline.store.vectors import VectorStore
 from pipeline.tools import Tools
-from support.catalog import document_of
+from support.catalog import apply, document_of
 from support.indexed import Indexed, put, tools
 
 __all__ = ["put", "tools"]  # fixtures, taken over
@@ -208,7 +208,10 @@ async def test_a_vector_of_a_beginning_is_told_apart_in_later_versions_and_by_no
             .where(Document.dataset_id == first.home.dataset_id)
             .values(live_fingerprint="of an older parser")
         )
-    renewed = await replace(first, tools=tools).index()
+    news = first.home.change("a.txt", etag="e2", minute=1)
+    [job_id] = (await apply(tools.sessions, news)).values()
+    assert job_id is not None
+    renewed = await replace(first, tools=tools).run(job_id)
     document = await document_of(tools.sessions, first.home, "a.txt")
     forget_recent(tools)
     other = await (await put("b.txt", TEXT, tenant_id=first.home.tenant_id)).index()
