@@ -190,9 +190,8 @@ class Ingestion:
     async def _work(self) -> None:
         while (batch := await self._batches.get()) is not None:
             await self._attempt.step()
-            new, stored = [], []
-            for chunk in batch:
-                (stored if self._is_stored(chunk) else new).append(chunk)
+            stored = [chunk for chunk in batch if self._is_stored(chunk)]
+            new = [chunk for chunk in batch if not self._is_stored(chunk)]
             self._attempt.tally.chunks_reused += len(stored)
             if stored:
                 await self._find_stored(stored)

@@ -46,6 +46,7 @@ SCRATCH_PREFIX = "sluice-worker-"
 
 @dataclass(frozen=True, slots=True)
 class Resources:
+    runner: Runner
     reception: Reception
     stack: AsyncExitStack
     stopping: asyncio.Event
@@ -159,7 +160,7 @@ async def open_resources(settings: WorkerSettings) -> Resources:
     recycle = Recycle(jobs=settings.recycle_jobs, memory_bytes=settings.recycle_memory)
     reception = Reception(runner, doors, recycle, ended=note_end)
     BUSY.set_function(lambda: reception.under_way)
-    return Resources(reception, stack, stopping)
+    return Resources(runner, reception, stack, stopping)
 
 
 async def _warm(vectors: VectorStore, embedder: Embedder) -> None:

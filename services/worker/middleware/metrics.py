@@ -8,9 +8,7 @@ from pipeline.queue import Task
 
 log = structlog.get_logger(__name__)
 
-MESSAGES = Counter(
-    "sluice_worker_messages", "Attempts that have ended", ["queue"]
-)
+MESSAGES = Counter("sluice_worker_messages", "Attempts that have ended", ["queue"])
 BUSY = Gauge("sluice_worker_busy", "Attempts under way now")
 SECONDS = Histogram(
     "sluice_worker_message_seconds",

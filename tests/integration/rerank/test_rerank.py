@@ -104,7 +104,9 @@ async def raw_server(answer: bytes, *, pause: float = 0) -> AsyncIterator[tuple[
 )
 async def test_an_answer_without_end_is_given_up(answer: bytes, pause: float, said: str) -> None:
     async with raw_server(answer, pause=pause) as (url, sent):
-        model = RerankModel(url, SecretStr(""), "m", timeout=timedelta(seconds=0.5 if pause else 20))
+        model = RerankModel(
+            url, SecretStr(""), "m", timeout=timedelta(seconds=0.5 if pause else 20)
+        )
         async with Reranker.open(model) as opened:
             with pytest.raises(RerankFailed, match=said):
                 await opened.scores("whales", ["whales"])

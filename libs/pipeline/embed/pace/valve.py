@@ -28,7 +28,8 @@ USED = 0.7
 # refuses more than the second is overrun, whatever a cut has shown.
 BORNE_MIN, BORNE_MAX = 0.06, 0.5
 # How far the share may have fallen by chance after a cut in vain, in standard deviations, and at
-# most by this factor. Endpoints that are overrun and refuse by chance as well are found in two cuts.
+# most by this factor. Endpoints that are overrun and refuse by chance as well are found in two
+# cuts.
 ALIKE_DEVIATIONS = 2.0
 ALIKE = 0.5
 WORSE = 0.25  # a share that rose by so much after a cut was not by chance either
@@ -150,9 +151,7 @@ class Valve:
 
 def _alike(share: float, answers: int) -> float:
     """From where on a share is as good as this one."""
-    return max(
-        ALIKE * share, share - ALIKE_DEVIATIONS * math.sqrt(share * (1 - share) / answers)
-    )
+    return max(ALIKE * share, share - ALIKE_DEVIATIONS * math.sqrt(share * (1 - share) / answers))
 
 
 def _chance(share: float, answers: int) -> float:
