@@ -6,11 +6,15 @@ that much room, at least what a small one costs besides its text and at most a q
 """
 
 import asyncio
+import math
+import time
 from collections import deque
 from typing import Final
 
 LIGHTEST_BYTES: Final = 16 * 1024
 SHARE_MAX: Final = 4  # so many of the heaviest go in together
+# Messages are fetched a few at a time; in between nobody waits although many will come.
+PRESSED_SECONDS = 1.0
 
 
 class Door:
@@ -22,11 +26,16 @@ class Door:
         self._taken = 0
         self._waiting: deque[tuple[int, asyncio.Future[bool]]] = deque()
         self._is_held = self._is_shut = False
+        self._is_crowded = False  # whoever stands first has had to wait
+        self._pressed_at = -math.inf  # on the monotonic clock
 
     @property
     def is_pressed(self) -> bool:
-        """Whether somebody comes in as soon as others leave."""
-        return any(not admitted.done() for _, admitted in self._waiting)
+        """Whether somebody comes in as soon as others leave: waits, or has waited a moment ago."""
+        return (
+            any(not admitted.done() for _, admitted in self._waiting)
+            or time.monotonic() - self._pressed_at < PRESSED_SECONDS
+        )
 
     def weight_of(self, file_bytes: int | None) -> int:
         """What `enter` and `leave` are to be told; a file of unknown size is a large one."""
@@ -65,8 +74,12 @@ class Door:
                 if self._is_shut:
                     admitted.set_result(False)
                 elif self._is_held or self._taken + weight > self._room:
+                    self._is_crowded = True
                     return
                 else:
                     self._taken += weight
                     admitted.set_result(True)
+                    if self._is_crowded:
+                        self._pressed_at = time.monotonic()
+                    self._is_crowded = False
             self._waiting.popleft()

@@ -45,7 +45,7 @@ HOLD = timedelta(milliseconds=50)  # what a document may wait for neighbours; a 
 # are so many times as many as those. Whoever goes first does not wait, nor do those with him.
 CROWD_MIN = 16
 HOLD_EACH = timedelta(milliseconds=40)
-HOLD_CROWD = timedelta(seconds=4)
+HOLD_CROWD = timedelta(seconds=10)  # a hundred small files, on a machine that is busy besides
 MOST = 16
 CONCURRENT_CALLS = 4
 # So long an input is sent again to an endpoint that says 429. Then its job waits in Postgres, where

@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+
+from pipeline import doors
 from pipeline.doors import LIGHTEST_BYTES, Door
 
 
@@ -37,7 +40,22 @@ async def test_nobody_passes_one_who_waits_and_one_who_gives_up_holds_up_nobody(
     door.leave(door.weight_of(1))
     assert await last
     assert all(await asyncio.gather(*inside))
-    assert not door.is_pressed
+
+
+async def test_a_door_is_pressed_while_somebody_waits_and_for_a_moment_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    door = Door(4)
+    inside = [await entering(door, 1) for _ in range(4)]
+    at_first = door.is_pressed
+    waiting = await entering(door, 1)
+    while_waiting = door.is_pressed
+    door.leave(door.weight_of(1))
+    await asyncio.gather(*inside, waiting)
+    right_after = door.is_pressed
+    monkeypatch.setattr(doors, "PRESSED_SECONDS", 0.0)
+
+    assert (at_first, while_waiting, right_after, door.is_pressed) == (False, True, True, False)
 
 
 async def test_a_door_that_is_held_lets_wait_and_one_that_is_shut_sends_away() -> None:
