@@ -37,6 +37,11 @@ class Door:
             or time.monotonic() - self._pressed_at < PRESSED_SECONDS
         )
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether anybody is inside."""
+        return self._taken > 0
+
     def weight_of(self, file_bytes: int | None) -> int:
         """What `enter` and `leave` are to be told; a file of unknown size is a large one."""
         heaviest = max(self._room // SHARE_MAX, LIGHTEST_BYTES)

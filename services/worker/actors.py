@@ -1,6 +1,6 @@
 """The actors: shells. What an attempt does is `pipeline/run.py` and `pipeline/stages.py`."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from uuid import UUID
 
 import dramatiq
@@ -23,8 +23,8 @@ def declare(broker: RedisBroker) -> None:
         )(_answer(task))
 
 
-def _answer(task: Task) -> Callable[[str], Awaitable[None]]:
-    async def answer(job_id: str) -> None:
-        await resources.current().reception.receive(UUID(job_id), task)
+def _answer(task: Task) -> Callable[[str], None]:
+    def answer(job_id: str) -> None:
+        resources.current().reception.receive(UUID(job_id), task)
 
     return answer

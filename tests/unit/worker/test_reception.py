@@ -4,9 +4,12 @@ import asyncio
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
+import pytest
+
 from db.repositories.claims import Prospect
 from pipeline.doors import Door
 from pipeline.queue import ALL_TASKS, PROCESS_DOCUMENT, PROCESS_NEXT_DOCUMENT, Task
+from worker import reception as reception_module
 from worker.reception import Reception
 from worker.recycle import Recycle
 
@@ -51,42 +54,63 @@ def reception(
 
 
 async def settle() -> None:
-    for _ in range(10):
+    for _ in range(20):
         await asyncio.sleep(0)
 
 
-async def test_a_message_is_answered_while_its_attempt_goes_on_and_waits_only_for_room() -> None:
+async def test_messages_are_answered_while_attempts_go_on_and_wait_when_the_hall_is_full(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reception_module, "HALL", 2)
     attempts = Attempts()
     desk, ended = reception(attempts, room=4)
-    jobs = [uuid4() for _ in range(5)]
-    for job in jobs[:4]:
-        await desk.receive(job, PROCESS_DOCUMENT)
-    waiting = asyncio.create_task(desk.receive(jobs[4], PROCESS_DOCUMENT))
-    await desk.receive(lone := uuid4(), PROCESS_NEXT_DOCUMENT)
-    await desk.receive(jobs[0], PROCESS_DOCUMENT)  # rung for twice
+    jobs = [uuid4() for _ in range(7)]
+    for job in jobs[:6]:  # four inside, two in the hall
+        desk.receive(job, PROCESS_DOCUMENT)
+        await settle()
+    waiting = asyncio.create_task(asyncio.to_thread(desk.receive, jobs[6], PROCESS_DOCUMENT))
+    desk.receive(lone := uuid4(), PROCESS_NEXT_DOCUMENT)
     await settle()
-    before = (waiting.done(), desk.under_way)
+    before = (waiting.done(), len(attempts.begun))
     attempts.go_on.set()
     await waiting
-    await desk.receive(jobs[0], PROCESS_DOCUMENT)  # done long ago
+    await settle()
+    desk.receive(jobs[0], PROCESS_DOCUMENT)  # done long ago
+    await settle()
 
     assert before == (False, 5)
     assert await desk.finish(5)
     assert sorted(attempts.begun) == sorted([*((job, False) for job in jobs), (lone, True)])
-    assert len(ended) == 6
+    assert len(ended) == 8
 
 
-async def test_a_worker_starts_over_when_the_attempts_under_way_have_ended() -> None:
+async def test_a_job_that_is_rung_for_twice_is_begun_once() -> None:
+    attempts = Attempts()
+    desk, _ = reception(attempts)
+    desk.receive(job := uuid4(), PROCESS_DOCUMENT)
+    desk.receive(job, PROCESS_DOCUMENT)
+    await settle()
+
+    assert attempts.begun == [(job, False)]
+    attempts.go_on.set()
+    assert await desk.finish(5)
+
+
+async def test_a_worker_starts_over_when_the_attempts_under_way_have_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reception_module, "LOOK_SECONDS", 0.01)
     attempts, recycle = Attempts(), Restarts(jobs=1)
     desk, _ = reception(attempts, recycle=recycle)
-    await desk.receive(uuid4(), PROCESS_DOCUMENT)
+    desk.receive(uuid4(), PROCESS_DOCUMENT)
+    await settle()
     attempts.go_on.set()
     await asyncio.wait_for(recycle.restarted.wait(), 5)
-    late = asyncio.create_task(desk.receive(uuid4(), PROCESS_DOCUMENT))
+    desk.receive(uuid4(), PROCESS_DOCUMENT)
     await settle()
-    held = not late.done()
+    held = desk.under_way == 1
     desk.shut()
-    await late
 
     assert held
+    assert await desk.finish(5)
     assert len(attempts.begun) == 1
