@@ -2,12 +2,12 @@
 
 An attempt is a task of the event loop and holds no thread of Dramatiq's. A message says no more
 than "look at this job", so it is acknowledged when that is about to happen: whatever becomes of it,
-Postgres knows. A few dozen jobs of a lane are in the hall, where is found out how large they are and
-where they wait for room; while the hall is full, messages wait, and hold a thread each and a place
-among those that the process may fetch of its lane.
+Postgres knows. A few dozen jobs of a lane are in the hall, where it is found out how large they are
+and where they wait for room; while the hall is full, messages wait, and hold a thread each and a
+place among those that the process may fetch of its lane.
 
-The hall lets a busy loop take in new jobs faster than it ends others: each that enters waits for the
-loop and for a connection as often as a few steps of an attempt do.
+The hall lets a busy loop take in new jobs faster than it ends others: each that enters waits for
+the loop and for a connection as often as a few steps of an attempt do.
 """
 
 import asyncio
@@ -147,7 +147,8 @@ class Reception:
     async def _start_over(self) -> None:
         for door in self._doors.values():
             door.hold()
-        end = time.monotonic() + DRAIN_SECONDS
-        while any(door.is_taken for door in self._doors.values()) and time.monotonic() < end:
+        for _ in range(int(DRAIN_SECONDS / LOOK_SECONDS)):
+            if not any(door.is_taken for door in self._doors.values()):
+                break
             await asyncio.sleep(LOOK_SECONDS)
         self._recycle.restart()
