@@ -1,7 +1,7 @@
 """The worker process: `dramatiq_queue_prefetch=4 dramatiq worker.main --processes 1 --threads 9`.
 
 There are three lanes, each a queue: ordinary files, large ones, and the next file of whoever has
-nothing at work. A message is answered when the attempt has begun (`reception.py`), so threads are
+nothing at work. A message is answered before its attempt begins (`reception.py`), so threads are
 held only by messages for which there is no room. A process holds at most `dramatiq_queue_prefetch`
 of them of each lane: with one thread more than twice as many a thread is always free for the third,
 and few messages wait here while another worker is idle. Scale by replicas, or by `--processes`;
