@@ -6,13 +6,14 @@ them keeps memory flat whatever the size of the file.
 
 import asyncio
 import time
-from collections.abc import Collection, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypedDict
 
 import structlog
 
 from db.repositories.documents import Built, DocumentRepository
+from db.repositories.embedded_texts import Place
 from pipeline.account import Account
 from pipeline.analysis import DEFAULT_LANGUAGE, analyse
 from pipeline.attempt import Attempt
@@ -46,6 +47,16 @@ class RowsOfGeneration(TypedDict):
     generation: int
 
 
+@dataclass(slots=True)
+class _Found:
+    """Vectors by content hash. `elsewhere`: those found in another document; `cut`: those of a
+    text's beginning only, which no other document is to take over."""
+
+    vectors: dict[str, Sequence[float]] = field(default_factory=dict)
+    elsewhere: set[str] = field(default_factory=set)
+    cut: set[str] = field(default_factory=set)
+
+
 class RowsMissing(DependencyError):
     """The store counts other rows than were written; the next attempt writes what is missing."""
 
@@ -65,6 +76,7 @@ class Ingestion:
         self._present: set[int] = set()
         # What each of them is, where chunks may differ from those of an earlier attempt.
         self._identities: dict[int, str] = {}
+        self._cut_before: set[int] = set()  # of those, ordinals
         self._file_bytes = file_bytes
         self._progress = Progress(
             tools.sessions,
@@ -77,7 +89,7 @@ class Ingestion:
         self._languages: set[str | None] = set(attempt.target.languages)
         self._chunks = 0
         self._characters = 0
-        self._is_cut = False  # the model takes a chunk only in part
+        self._in_part: set[int] = set()  # ordinals of chunks that the model takes only in part
         self._account = Account(
             attempt.claim, attempt.tally.bill, tools.model, is_first=attempt.precedence is None
         )
@@ -114,7 +126,7 @@ class Ingestion:
             page_count=summary.page_count,
             character_count=summary.char_count,
             media_type=summary.media_type,
-            warnings=(*summary.warnings, *([CHUNKS_CUT] if self._is_cut else [])),
+            warnings=(*summary.warnings, *([CHUNKS_CUT] if self._in_part else [])),
             pages_read=_pages_read(summary),
         )
 
@@ -131,6 +143,7 @@ class Ingestion:
     async def _look_for_rows(self, chunks: ChunkStream) -> None:
         """See what an earlier attempt has stored."""
         space, rows = self._tools.model.space, self._rows_of_generation()
+        self._cut_before = await self._tools.vectors.cut_ordinals(space, **rows)
         if chunks.asks:
             self._identities = await self._tools.vectors.present_rows(space, **rows)
             self._present = set(self._identities)
@@ -188,11 +201,24 @@ class Ingestion:
     async def _work(self) -> None:
         while (batch := await self._batches.get()) is not None:
             await self._attempt.step()
+            stored = [chunk for chunk in batch if self._is_stored(chunk)]
             new = [chunk for chunk in batch if not self._is_stored(chunk)]
-            self._attempt.tally.chunks_reused += len(batch) - len(new)
+            self._attempt.tally.chunks_reused += len(stored)
+            if stored:
+                await self._find_stored(stored)
             if new:
                 await self._store(new)
             await self._progress.advance(len(batch), stored=len(new))
+
+    async def _find_stored(self, chunks: Sequence[Chunk]) -> None:
+        """What an attempt that was cut off between a row and its note could not say."""
+        self._in_part |= self._cut_before & {chunk.ordinal for chunk in chunks}
+        whole = [chunk for chunk in chunks if chunk.ordinal not in self._cut_before]
+        await self._reuse.note({self._hash(chunk): self._place(chunk) for chunk in whole})
+
+    def _place(self, chunk: Chunk) -> Place:
+        target = self._attempt.target
+        return Place(target.dataset_id, target.document_id, self._generation, chunk.ordinal)
 
     def _is_stored(self, chunk: Chunk) -> bool:
         if chunk.ordinal not in self._present:
@@ -208,13 +234,20 @@ class Ingestion:
         texts = [chunk.context + chunk.text for chunk in chunks]
         languages = await asyncio.to_thread(lambda: [language_of(text) for text in texts])
         await self._note(languages)
-        vectors, unnoted = await self._vectors(dict(zip(hashes, texts, strict=True)))
-        rows = await asyncio.to_thread(self._rows, chunks, hashes, vectors, languages)
+        found = await self._vectors(dict(zip(hashes, texts, strict=True)))
+        self._in_part |= {
+            chunk.ordinal for chunk, key in zip(chunks, hashes, strict=True) if key in found.cut
+        }
+        rows = await asyncio.to_thread(self._rows, chunks, hashes, found.vectors, languages)
         with self._attempt.stage("store"):
             await self._write(rows)
         self._attempt.rows_stored += len(rows)
         self._attempt.answered(Dependency.VECTOR_STORE)
-        await self._reuse.note(row for row in rows if row.content_hash not in unnoted)
+        places = {key: self._place(chunk) for chunk, key in zip(chunks, hashes, strict=True)}
+        await self._reuse.note(
+            {key: place for key, place in places.items() if key not in found.cut | found.elsewhere}
+        )
+        await self._reuse.note_copies({key: places[key] for key in found.elsewhere})
 
     async def _note(self, languages: Sequence[str | None]) -> None:
         """Have queries look for words in the forms of these languages, from before any row has
@@ -240,27 +273,25 @@ class Ingestion:
         self._attempt.lease.check()
         await self._tools.vectors.write(self._tools.model.space, rows)
 
-    async def _vectors(
-        self, texts: dict[str, str]
-    ) -> tuple[dict[str, Sequence[float]], Collection[str]]:
-        """The vector of each text, by content hash: from the old rows, from other documents, or
-        embedded. Also those that nobody is to look for here: what was found in another document,
-        and what is the vector of a text's beginning only."""
+    async def _vectors(self, texts: dict[str, str]) -> _Found:
+        """The vector of each text: from the old rows, from other documents, or embedded."""
         target, tally, model = self._attempt.target, self._attempt.tally, self._tools.model
-        vectors: dict[str, Sequence[float]] = {}
+        found = _Found()
+        vectors = found.vectors
         if target.live_generation is not None and target.live_space == model.space:
-            vectors.update(
-                await self._tools.vectors.vectors_by_hash(
-                    model.space,
-                    dataset=str(target.dataset_id),
-                    document=str(target.document_id),
-                    generation=target.live_generation,
-                    hashes=list(texts),
-                )
+            old, cut = await self._tools.vectors.vectors_by_hash(
+                model.space,
+                dataset=str(target.dataset_id),
+                document=str(target.document_id),
+                generation=target.live_generation,
+                hashes=list(texts),
             )
+            vectors.update(old)
+            found.cut |= cut
         missing = [key for key in texts if key not in vectors]
         elsewhere = await self._reuse.find(missing) if missing else {}
         vectors.update(elsewhere)
+        found.elsewhere |= elsewhere.keys()
         await self._saved([text for key, text in texts.items() if key in vectors])
         missing = [key for key in missing if key not in vectors]
         if missing:
@@ -268,9 +299,8 @@ class Ingestion:
             vectors.update(zip(missing, embedded.vectors, strict=True))
             await self._saved([texts[missing[index]] for index in embedded.reused])
             tally.chunks_embedded += len(missing) - len(embedded.reused)
-            self._is_cut = self._is_cut or bool(embedded.cut)
-            return vectors, {*elsewhere, *(missing[index] for index in embedded.cut)}
-        return vectors, elsewhere.keys()
+            found.cut |= {missing[index] for index in embedded.cut}
+        return found
 
     async def _saved(self, texts: Sequence[str]) -> None:
         """These were paid for before."""
@@ -320,6 +350,7 @@ class Ingestion:
                 heading_path=chunk.heading_path,
                 position=chunk.position,
                 metadata={"context": chunk.context} if chunk.context else {},
+                is_cut=chunk.ordinal in self._in_part,
             )
             for chunk, key, language in zip(chunks, hashes, languages, strict=True)
         ]

@@ -11,9 +11,8 @@ from db.engine import Sessions
 from db.repositories.searching import SearchedDataset, SearchRepository
 from pipeline.analysis import analyse_query
 from pipeline.candidates import Candidate, Lists, rank, rank_over_spaces
-from pipeline.embed.client import Embedder
+from pipeline.embed.client import Embedder, QueryCost
 from pipeline.embed.errors import EmbedderError, EmbeddingInputRejected
-from pipeline.embed.tokens import count_tokens
 from pipeline.filter_values import Operator
 from pipeline.filters import FIELDS, Condition
 from pipeline.fusion import FUSED_DEPTH, dense_share
@@ -71,8 +70,9 @@ class Searcher:
         self._named_documents_max = named_documents_max
         self._passages = Passages(sessions, vectors)
 
-    async def search(self, question: Question) -> Answer:
-        """Up to `limit` hits of live rows from `offset` on.
+    async def search(self, question: Question, cost: QueryCost | None = None) -> Answer:
+        """Up to `limit` hits of live rows from `offset` on. What its query has cost is added to
+        `cost`, also if the search fails afterwards.
 
         Raises:
             DatasetNotFound: the tenant has no such dataset.
@@ -88,7 +88,7 @@ class Searcher:
         if narrowed is None:
             return Answer([])
         caveats: dict[Caveat, str] = {}
-        spaces = await self._spaces(question, datasets, caveats)
+        spaces = await self._spaces(question, datasets, caveats, cost)
         ranked = await self._ranked(narrowed, spaces, caveats)
         ranked = await self._reranked(narrowed, ranked, caveats)
         if question.one_per_document:
@@ -105,12 +105,15 @@ class Searcher:
                 neighbours=question.neighbours,
             ),
             more=question.offset + question.limit < min(len(ranked), WINDOW),
-            tokens=await self._tokens(question.query) if _embedded(spaces) else 0,
             caveats=caveats,
         )
 
     async def _spaces(
-        self, question: Question, datasets: list[SearchedDataset], caveats: dict[Caveat, str]
+        self,
+        question: Question,
+        datasets: list[SearchedDataset],
+        caveats: dict[Caveat, str],
+        cost: QueryCost | None,
     ) -> list[_Space]:
         """The spaces to look in; the one that the model in use makes comes with a vector."""
         names = list(dict.fromkeys(dataset.space for dataset in datasets))
@@ -119,7 +122,7 @@ class Searcher:
             own = self._embedder.model.space
             try:
                 if own in names:
-                    vector = await self._embedder.embed_query(question.query)
+                    vector = await self._embedder.embed_query(question.query, cost)
                 if names != [own]:
                     raise ForeignSpace
             except (EmbedderError, EmbeddingInputRejected, ForeignSpace) as error:
@@ -288,14 +291,6 @@ class Searcher:
         judged.sort(key=lambda each: (-(each.rerank or 0.0), each.row.id))
         return judged + ranked[reranker.depth :]
 
-    async def _tokens(self, query: str) -> int:
-        prefixed = self._embedder.model.query_prefix + query
-        return await asyncio.to_thread(count_tokens, prefixed)
-
 
 def _words(question: Question, space: _Space) -> str:
     return analyse_query(question.query, space.languages)
-
-
-def _embedded(spaces: Sequence[_Space]) -> bool:
-    return any(space.vector is not None for space in spaces)

@@ -15,10 +15,11 @@ from api.resources import Resources
 from api.search_requests import Search
 from api.search_views import CaveatView, HitView, SearchView
 from db.repositories.usage import UsageRepository
+from pipeline.embed.client import QueryCost
 from pipeline.filters import Filter, FilterError
 from pipeline.filters import parse as parse_filter
 from pipeline.passages import Passage
-from pipeline.questions import Answer, Caveat, Mode, Question
+from pipeline.questions import Caveat, Mode, Question
 
 log = structlog.get_logger(__name__)
 
@@ -52,14 +53,17 @@ async def answer_search(
         rerank=data.rerank,
     )
     started = perf_counter()
-    answer = await resources.searcher.search(question)
+    cost = QueryCost()
+    try:
+        answer = await resources.searcher.search(question, cost)
+    finally:  # paid is paid, whatever the search comes to
+        await _record(cost, question, caller, resources)
     metrics.search_finished(
         data.mode,
         perf_counter() - started,
         degraded=Caveat.KEYWORDS_ONLY in answer.caveats,
         not_reranked=Caveat.NOT_RERANKED in answer.caveats,
     )
-    await _record(answer, question, caller, resources)
     urls, expires_at = await _urls(answer.hits if data.include_url else [], resources, limits)
     return SearchView(
         hits=[
@@ -80,8 +84,10 @@ def _filter(data: Search) -> Filter:
         raise InvalidRequest(FieldError(field, message)) from error
 
 
-async def _record(answer: Answer, question: Question, caller: Caller, resources: Resources) -> None:
-    if not answer.tokens:
+async def _record(
+    cost: QueryCost, question: Question, caller: Caller, resources: Resources
+) -> None:
+    if not cost.tokens:
         return
     model = resources.embedder.model
     asked = question.dataset_ids or ()
@@ -91,8 +97,9 @@ async def _record(answer: Answer, question: Question, caller: Caller, resources:
                 tenant_id=caller.tenant_id,
                 dataset_id=asked[0] if len(asked) == 1 else None,
                 model=model.model,
-                tokens=answer.tokens,
-                cost=model.cost_of(answer.tokens),
+                tokens=cost.tokens,
+                tokens_counted=cost.tokens_counted,
+                cost=model.cost_of(cost.tokens),
             )
     except (SQLAlchemyError, OSError) as error:
         # The answer is there and paid for; refused now it would be paid for again.

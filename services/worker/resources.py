@@ -17,8 +17,9 @@ from tempfile import mkdtemp
 import structlog
 
 from db.engine import Sessions, create_engine, session_factory
-from pipeline.account import recorder
+from pipeline.account import Ledger
 from pipeline.canary import Canaries
+from pipeline.doors import SHARE_MAX, Door
 from pipeline.embed.batcher import Batcher
 from pipeline.embed.client import Embedder
 from pipeline.embed.configured import configured_model, configured_pace, open_pace_redis
@@ -27,12 +28,16 @@ from pipeline.lease import LeaseKeeper
 from pipeline.parse.docling_models import engine_name
 from pipeline.parse.limits import ParseLimits
 from pipeline.parse.pool import ParserPool
+from pipeline.queue import PROCESS_DOCUMENT, PROCESS_LARGE_DOCUMENT, PROCESS_NEXT_DOCUMENT
 from pipeline.run import Runner
 from pipeline.stages import process
 from pipeline.store.objects import ObjectStore
 from pipeline.store.vectors import VectorStore
 from pipeline.ticks import RedisTicks
 from pipeline.tools import Tools
+from worker.middleware.metrics import BUSY, note_end
+from worker.reception import Reception
+from worker.recycle import Recycle
 from worker.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)
@@ -43,8 +48,14 @@ SCRATCH_PREFIX = "sluice-worker-"
 @dataclass(frozen=True, slots=True)
 class Resources:
     runner: Runner
+    reception: Reception
     stack: AsyncExitStack
     stopping: asyncio.Event
+
+    def stop(self) -> None:
+        """Begin no attempt any more, and ask those under way to end."""
+        self.stopping.set()
+        self.reception.shut()
 
     async def close(self) -> None:
         await self.stack.aclose()
@@ -103,10 +114,19 @@ async def open_resources(settings: WorkerSettings) -> Resources:
     publishing = asyncio.create_task(ticks.run())
     stack.callback(publishing.cancel)
     embedder = await stack.enter_async_context(Embedder(model, pace))
+    doors = {
+        PROCESS_NEXT_DOCUMENT: Door(settings.small_files),
+        PROCESS_DOCUMENT: Door(settings.small_files),
+        PROCESS_LARGE_DOCUMENT: Door(SHARE_MAX),
+    }
+    small = (doors[PROCESS_NEXT_DOCUMENT], doors[PROCESS_DOCUMENT])
+    ledger = Ledger(sessions)
+    stack.push_async_callback(ledger.aclose)
     batcher = Batcher(
         embedder,
         concurrent_calls=settings.embedding_concurrency,
-        record=recorder(sessions),
+        record=ledger.record,
+        is_followed=lambda: any(door.is_pressed for door in small),
     )
     stack.push_async_callback(batcher.aclose)
     policy = settings.policy()
@@ -142,7 +162,10 @@ async def open_resources(settings: WorkerSettings) -> Resources:
         worker=worker_name(),
         stopping=stopping,
     )
-    return Resources(runner, stack, stopping)
+    recycle = Recycle(jobs=settings.recycle_jobs, memory_bytes=settings.recycle_memory)
+    reception = Reception(runner, doors, recycle, ended=note_end)
+    BUSY.set_function(lambda: reception.under_way)
+    return Resources(runner, reception, stack, stopping)
 
 
 async def _warm(vectors: VectorStore, embedder: Embedder) -> None:

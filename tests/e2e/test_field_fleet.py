@@ -37,6 +37,7 @@ async def product(
                 "SLUICE_MILVUS_PREFIX": f"e2e_{uuid4().hex[:8]}_",
                 "SLUICE_PARSERS": "2",
                 "SLUICE_ANNOUNCE_WINDOW": str(WINDOW),
+                "SLUICE_SMALL_FILES": "4",  # so that some have to wait in Redis
             },
             tmp_path_factory.mktemp("services"),
             workers=2,

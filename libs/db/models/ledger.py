@@ -91,11 +91,19 @@ class EmbeddedText(Base):
     """Where in the index the vector of a text stands, for a document that has the same text.
 
     `key` is made of tenant, embedding space and text, so nobody finds what is another's. A hint
-    only: whether the row is there is seen when it is fetched.
+    only: whether the row is there is seen when it is fetched. `other_*` is where it stands besides,
+    in another document, if that is known: either may be removed.
     """
 
     __tablename__ = "embedded_texts"
-    __table_args__ = (Index("ix_embedded_texts_document_id", "document_id"),)
+    __table_args__ = (
+        Index("ix_embedded_texts_document_id", "document_id"),
+        Index(
+            "ix_embedded_texts_other_document_id",
+            "other_document_id",
+            postgresql_where=text("other_document_id is not null"),
+        ),
+    )
 
     key: Mapped[UUID] = mapped_column(primary_key=True)
     # Without foreign keys: a check of each for every chunk is not worth it for a hint.
@@ -103,6 +111,10 @@ class EmbeddedText(Base):
     document_id: Mapped[UUID]
     generation: Mapped[int]
     ordinal: Mapped[int]
+    other_dataset_id: Mapped[UUID | None]
+    other_document_id: Mapped[UUID | None]
+    other_generation: Mapped[int | None]
+    other_ordinal: Mapped[int | None]
 
 
 class Breaker(Base):

@@ -75,6 +75,14 @@ class EmbeddedEach:
 
 
 @dataclass(slots=True)
+class QueryCost:
+    """What a query has cost so far; `tokens_counted` are those of it that we counted."""
+
+    tokens: int = 0
+    tokens_counted: int = 0
+
+
+@dataclass(slots=True)
 class _Work:
     """One call of `embed_each`: the texts as sent, what came back, whether a canary has passed."""
 
@@ -142,12 +150,16 @@ class Embedder:
             work.result.error = error
         return work.result
 
-    async def embed_query(self, text: str) -> Vector:
-        """Raises `EmbeddingInputRejected` too: there is no answer without this vector."""
+    async def embed_query(self, text: str, cost: QueryCost | None = None) -> Vector:
+        """Raises `EmbeddingInputRejected` too: there is no answer without this vector. What was
+        paid is added to `cost`."""
         query = encodable(self.model.query_prefix + text)
         work = _Work([query], singles_out=False, urgent=True)
         if query:
             await self._embed(work, range(1))
+        if cost is not None:
+            cost.tokens += work.result.tokens
+            cost.tokens_counted += 0 if work.result.tokens_reported else work.result.tokens
         vector = work.result.vectors[0]
         if vector is None:
             raise EmbeddingInputRejected(0)

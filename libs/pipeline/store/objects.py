@@ -35,7 +35,7 @@ CHUNK_BYTES = 1024 * 1024
 CONNECT_SECONDS = 5
 READ_SECONDS = 60  # between two reads, not for a whole body
 ATTEMPTS = 3  # in the library; longer outages are waited out in Postgres
-CONNECTIONS = 64  # more than a worker's threads and their parts
+CONNECTIONS = 64  # files wait their turn beyond that, and large ones take several
 DELETES_AT_ONCE = 8
 # Larger files go in parts, of one size as R2 demands: what fails is sent again by the part, and no
 # gigabytes are read for one signature. 10,000 parts at most, which is 300 GB.

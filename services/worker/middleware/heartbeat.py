@@ -29,34 +29,17 @@ GOODBYE_SECONDS = 2.0  # a worker that stops is not held up by it
 
 
 class Heartbeat(dramatiq.Middleware):
-    def __init__(self, make_sessions: Callable[[], Sessions]) -> None:
-        """`make_sessions` is called in the thread: the engine belongs to its loop."""
+    def __init__(self, make_sessions: Callable[[], Sessions], *, busy: Callable[[], int]) -> None:
+        """`make_sessions` is called in the thread: the engine belongs to its loop. `busy`: attempts
+        under way."""
         self._make_sessions = make_sessions
+        self._busy = busy
         self._threads = 0
-        self._busy = 0
-        self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         self.start(threads=worker.worker_threads)
-
-    def before_process_message(
-        self, broker: dramatiq.Broker, message: dramatiq.MessageProxy
-    ) -> None:
-        with self._lock:
-            self._busy += 1
-
-    def after_process_message(
-        self,
-        broker: dramatiq.Broker,
-        message: dramatiq.MessageProxy,
-        *,
-        result: object = None,
-        exception: BaseException | None = None,
-    ) -> None:
-        with self._lock:
-            self._busy -= 1
 
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         self.stop()
@@ -106,7 +89,7 @@ class Heartbeat(dramatiq.Middleware):
             version=_version(),
             age=timedelta(seconds=meter.age_seconds()),
             threads=self._threads,
-            busy=self._busy,
+            busy=self._busy(),
             memory_bytes=memory_bytes,
             cpu_percent=cpu_percent,
         )

@@ -38,7 +38,8 @@ async def test_a_worker_says_how_it_is_and_shows_each_tenant_its_own_files(
     stranger = api.as_key(await api.tenant_key())
     url = shared_environment["DATABASE_URL"]
     heartbeat = Heartbeat(
-        lambda: session_factory(create_engine(url, pool_size=1, application_name="test"))
+        lambda: session_factory(create_engine(url, pool_size=1, application_name="test")),
+        busy=lambda: 3,
     )
 
     heartbeat.start(threads=9)
@@ -49,7 +50,7 @@ async def test_a_worker_says_how_it_is_and_shows_each_tenant_its_own_files(
     await asyncio.to_thread(heartbeat.stop)
     gone = await until_seen(api, worker_name())
 
-    assert (mine["state"], mine["threads"], mine["restarts"]) == ("live", 9, 0)
+    assert (mine["state"], mine["busy"], mine["restarts"]) == ("live", 3, 0)
     assert mine["memory_bytes"] > 10_000_000
     assert [each["file_name"] for each in mine["jobs"]] == ["secret plan.pdf"]
     assert (theirs["name"], theirs["memory_bytes"] > 0) == (mine["name"], True)
@@ -74,7 +75,7 @@ async def test_a_worker_lives_on_while_postgres_is_away() -> None:
         url = "postgresql://nobody@127.0.0.1:1/nothing"
         return session_factory(create_engine(url, pool_size=1, application_name="test"))
 
-    heartbeat = Heartbeat(nowhere)
+    heartbeat = Heartbeat(nowhere, busy=lambda: 0)
     heartbeat.start(threads=1)
     assert await asyncio.to_thread(tried.wait, 10)
 

@@ -116,7 +116,7 @@ async def test_vectors_of_unchanged_text_come_back_by_hash(vectors: VectorStore)
     written = rows(range(3))
     await vectors.write(SPACE, written)
 
-    found = await vectors.vectors_by_hash(
+    found, _ = await vectors.vectors_by_hash(
         SPACE, **OWNER, generation=1, hashes=["hash-2", "hash-0", "unknown"]
     )
 
