@@ -16,7 +16,7 @@ from pipeline.account import Account
 from pipeline.analysis import DEFAULT_LANGUAGE, analyse
 from pipeline.attempt import Attempt
 from pipeline.chunk import ChunkSettings, ChunkStream, chunker_for
-from pipeline.document import Chunk, PageNote, ParseSummary
+from pipeline.document import AttachmentPages, Chunk, PageNote, ParseSummary
 from pipeline.embed.batcher import EmbeddedShare
 from pipeline.errors import Dependency, DependencyError, PipelineError, TooManyChunks
 from pipeline.fingerprint import content_hash
@@ -336,17 +336,18 @@ class Ingestion:
 
 
 def _pages_read(summary: ParseSummary) -> dict[str, Any] | None:
-    if summary.pages_with_text is None:
+    if summary.pages_with_text is None and not summary.attachments:
         return None
     return {
         "with_text": summary.pages_with_text,
-        "by_ocr": summary.pages_by_ocr or 0,
-        "notes": [_note_fields(note) for note in summary.page_notes],
+        "by_ocr": summary.pages_by_ocr,
+        "notes": [_fields(note) for note in summary.page_notes],
+        "attachments": [_fields(each) for each in summary.attachments],
     }
 
 
-def _note_fields(note: PageNote) -> dict[str, Any]:
-    return {name: value for name, value in asdict(note).items() if value is not None}
+def _fields(said: PageNote | AttachmentPages) -> dict[str, Any]:
+    return {name: value for name, value in asdict(said).items() if value is not None}
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

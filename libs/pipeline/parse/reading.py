@@ -79,4 +79,5 @@ class Reading:
             pages_with_text=notes.pages_with_text,
             pages_by_ocr=notes.pages_by_ocr,
             page_notes=tuple(notes.page_notes),
+            attachments=tuple(notes.attachments),
         )

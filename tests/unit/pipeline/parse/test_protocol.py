@@ -19,7 +19,7 @@ def test_a_summary_with_notes_of_pages_arrives_whole() -> None:
         pages_by_ocr=1,
         page_notes=(
             PageNote(2, PageReason.OCR, confidence=0.91, uncovered=0.8),
-            PageNote(3, PageReason.NO_TEXT),
+            PageNote(3, PageReason.NO_TEXT, attachment="Fwd.eml/scan.pdf"),
         ),
     )
 
