@@ -22,7 +22,7 @@ _KINDS = {
     "title": BlockKind.HEADING,
     "section_header": BlockKind.HEADING,
 }
-_BOXES = {"checkbox_selected": "[x] ", "checkbox_unselected": "[ ] "}
+_BOXES = {"checkbox_selected": "- [x] ", "checkbox_unselected": "- [ ] "}
 TABLES_IN_TABLES_MAX = 4
 _FURNITURE = "furniture"
 _INDENT = "  "

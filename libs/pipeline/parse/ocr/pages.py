@@ -6,9 +6,11 @@ its text layer. Most pages need not even that: they have text enough and no larg
 
 import ctypes
 import math
+import struct
 import unicodedata
 from itertools import islice
 
+import cv2
 import numpy as np
 import pypdfium2
 from numpy.typing import NDArray
@@ -36,6 +38,8 @@ GIBBERISH_SHARE = 0.2  # of characters that are none: the font does not tell wha
 _NO_CHARACTERS = frozenset({"Cc", "Cn", "Co", "Cs"})
 PICTURES_LOOKED_AT = 500
 RECTANGLES_MAX = 20_000  # a dense page has some thousand
+# What drawing a page and looking at what was drawn may end in.
+_BROKEN = (pypdfium2.PdfiumError, cv2.error, struct.error, MemoryError, ValueError, OSError)
 FINE = 10  # PDFium gives places in whole numbers: of tenths of a point
 
 
@@ -64,8 +68,8 @@ class PageCompletion:
             return drafts, None if drafts else PageNote(page_number, PageReason.UNREADABLE)
         try:
             return self._complete(page, page_number, drafts, legible=legible)
-        except pypdfium2.PdfiumError:
-            return drafts, None if drafts else PageNote(page_number, PageReason.UNREADABLE)
+        except _BROKEN:
+            return drafts, PageNote(page_number, PageReason.UNREADABLE)
         finally:
             page.close()
 
