@@ -23,6 +23,7 @@ from pipeline.fingerprint import content_hash
 from pipeline.languages import language_of
 from pipeline.progress import Progress
 from pipeline.reuse import Reuse, estimated_tokens
+from pipeline.store.ordinals import Ordinals
 from pipeline.store.rows import Row, row_identity
 from pipeline.text import DocumentText
 from pipeline.tools import Tools
@@ -61,7 +62,7 @@ class Ingestion:
         self._attempt = attempt
         self._generation = generation
         self._resumed = resumed
-        self._present: set[int] = set()
+        self._present = Ordinals()
         # What each of them is, where chunks may differ from those of an earlier attempt.
         self._identities: dict[int, str] = {}
         self._progress = Progress(tools.sessions, attempt, file_bytes=file_bytes)
@@ -123,13 +124,13 @@ class Ingestion:
         space, rows = self._tools.model.space, self._rows_of_generation()
         if chunks.asks:
             self._identities = await self._tools.vectors.present_rows(space, **rows)
-            self._present = set(self._identities)
+            self._present = Ordinals(self._identities)
         else:
             self._present = await self._tools.vectors.present_ordinals(space, **rows)
 
     async def _drop_surplus(self) -> None:
         """Remove what an earlier attempt, that cut otherwise, has stored behind the last chunk."""
-        if any(ordinal >= self._chunks for ordinal in self._present):
+        if self._present.end > self._chunks:
             self._attempt.lease.check()
             await self._tools.vectors.delete_rows(
                 self._tools.model.space, **self._rows_of_generation(), first=self._chunks
@@ -201,7 +202,7 @@ class Ingestion:
         rows = await asyncio.to_thread(self._rows, chunks, hashes, vectors, languages)
         with self._attempt.stage("store"):
             await self._write(rows)
-        self._attempt.rows_stored += len(rows)
+        self._attempt.stored(len(rows))
         self._attempt.answered(Dependency.VECTOR_STORE)
         await self._reuse.note(row for row in rows if row.content_hash not in unnoted)
 

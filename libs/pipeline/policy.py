@@ -35,6 +35,12 @@ class Policy:
     def tries_max(self) -> int:
         return 1 + len(self.retry_delays)
 
+    @property
+    def storing_min(self) -> timedelta:
+        """What an attempt may store new rows for in any case, even if it took until the soft limit
+        to pass over those of the attempts before it: half of what is left to the hard one."""
+        return max(self.hard_limit - self.soft_limit, timedelta(0)) / 2
+
     def soft_limit_of(self, file_bytes: int) -> timedelta:
         """So late that an attempt gets past what the one before it has stored."""
         return self.soft_limit + self._reading_time(file_bytes)

@@ -61,6 +61,7 @@ class Sign(StrEnum):
 
     WANTS_OCR = "wants_ocr"  # it is about to recognise text, and waits for `GO_AHEAD`
     ALIVE = "alive"  # it begins with another page that is recognised
+    READING = "reading"  # it has got further, and has no batch yet
 
 
 GO_AHEAD = b"{}"  # the one thing that a child is sent besides an order

@@ -39,6 +39,7 @@ class Source:
 
     `readers` are for what holds documents of other types: a mail and its attachments.
     `before_ocr` is to be called before each page that is recognised: it makes room for it.
+    `show_life` is to be called after each step of a reader that may be long without a draft.
     """
 
     path: Path
@@ -48,6 +49,7 @@ class Source:
     scratch: Path
     readers: "Mapping[MediaType, Reader]" = field(default_factory=dict)
     before_ocr: Callable[[], None] = _nothing
+    show_life: Callable[[], None] = _nothing
     recognitions: Recognitions = field(default_factory=Recognitions)
 
     def must_fit_in_memory(self) -> None:
