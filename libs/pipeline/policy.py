@@ -37,9 +37,10 @@ class Policy:
 
     @property
     def storing_min(self) -> timedelta:
-        """What an attempt may store new rows for in any case, even if it took until the soft limit
-        to pass over those of the attempts before it: half of what is left to the hard one."""
-        return max(self.hard_limit - self.soft_limit, timedelta(0)) / 2
+        """How long an attempt may store new rows in any case, even if it took until the soft limit
+        to pass over those of the attempts before it; well before the hard one."""
+        left = max(self.hard_limit - self.soft_limit, timedelta(0))
+        return min(left / 2, self.soft_limit / 10)
 
     def soft_limit_of(self, file_bytes: int) -> timedelta:
         """So late that an attempt gets past what the one before it has stored."""

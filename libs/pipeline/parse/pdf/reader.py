@@ -33,7 +33,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 def read_pdf(source: Source, notes: Notes) -> Iterator[Draft]:
     """Raises TooLarge, TooManyPages, DocumentEncrypted and DocumentCorrupt."""
     source.must_fit_in_memory()
-    document = _open(source)
+    document = opened(source)
     try:
         pages = len(document)
         if pages > source.limits.pages_max:
@@ -55,7 +55,8 @@ def windows(pages: int) -> Iterator[range]:
         first, length = first + length, min(2 * length, WINDOW_PAGES_MAX)
 
 
-def _open(source: Source) -> pypdfium2.PdfDocument:
+def opened(source: Source) -> pypdfium2.PdfDocument:
+    """Raises DocumentEncrypted and DocumentCorrupt."""
     try:
         return pypdfium2.PdfDocument(source.path)
     except pypdfium2.PdfiumError as error:

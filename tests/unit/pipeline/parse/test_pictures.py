@@ -12,6 +12,8 @@ from pipeline.document import Block, PageReason, ParseSummary
 from pipeline.errors import DocumentCorrupt, TooLarge, TooManyPages
 from pipeline.parse.ocr.engine import Engine, Seen
 from pipeline.parse.ocr.raster import Raster
+from support.pdfs import Sheet
+from support.pdfs import pdf_of as pdf_of_sheets
 from unit.pipeline.parse.conftest import LIMITS, Parse
 
 # Prints by how many kilobytes the process has grown at most.
@@ -225,6 +227,24 @@ def test_a_scan_below_a_printed_stamp_is_read_and_the_stamp_is_not_read_twice(
     [note] = summary.page_notes
     assert note.uncovered is not None
     assert note.uncovered > 0.5
+
+
+def test_where_a_font_names_no_characters_its_lines_are_recognised_and_the_others_kept(
+    parse: Parse,
+) -> None:
+    nameless = ["Orders for weddings need three weeks,", "and a deposit of 40 euro."] * 3
+    sheet = Sheet().line("Terms of the bakery, as they are printed.", 50, 80, size=12)
+    sheet.lines(nameless, 50, 140, size=12, pitch=16, font="nameless")
+    sheet.in_white(lambda page: page.line("Nobody sees this line of the layer.", 50, 300))
+
+    blocks, summary = parse(pdf_of_sheets(sheet), "terms.pdf")
+
+    texts = [block.text for block in blocks]
+    assert texts[0] == "Terms of the bakery, as they are printed."
+    assert texts[-1] == "Nobody sees this line of the layer."
+    assert recall(blocks[1:-1], tuple(nameless)) == 1
+    assert not [text for text in texts[1:-1] if "Terms" in text]
+    assert reasons(summary) == [(1, PageReason.OCR)]
 
 
 def test_a_page_with_text_and_a_drawing_is_left_as_it_is(parse: Parse) -> None:
