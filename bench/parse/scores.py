@@ -16,9 +16,7 @@ from pipeline.parse.pdf.agreement import similarity, words
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+\-.!|<>~])")
-_LINK = re.compile(
-    r"!?\[((?:\\.|[^\[\]\\]|\[[^\[\]]*\])*)\]\((?:\\.|[^()\\]|\([^()]*\))*\)"
-)
+_LINK = re.compile(r"!?\[((?:\\.|[^\[\]\\]|\[[^\[\]]*\])*)\]\((?:\\.|[^()\\]|\([^()]*\))*\)")
 _STYLE = re.compile(r"(?<!\\)(?:\*{1,3}|~~|`{1,3})")
 _HEADING = re.compile(r"#{1,6}\s+(.+)")
 _RULE = re.compile(r"\|?(?:\s*:?-+:?\s*\|)+\s*:?-*:?\s*")

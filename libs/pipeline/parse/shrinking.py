@@ -1,7 +1,7 @@
 """An image of any size and mode as the small raster that text is recognised in.
 
 A scan of a hundred million pixels takes 400 MB as it is, and as much again with every copy: it is
-made smaller while it is decoded, if its type can, and otherwise turned into colours a band at a time.
+made smaller while it is decoded, if its type can, and turned into colours a band at a time.
 """
 
 import math
@@ -31,9 +31,7 @@ def shrunk(image: Image.Image, *, pixels_max: int) -> tuple[Raster, float]:
     image.draft(None, _size_to_read(image))  # a JPEG is decoded at a half or a quarter of its size
     image.load()
     colours = _in_bands(image, _size_to_read(image))
-    colours.getexif()[ExifTags.Base.Orientation] = image.getexif().get(
-        ExifTags.Base.Orientation, 1
-    )
+    colours.getexif()[ExifTags.Base.Orientation] = image.getexif().get(ExifTags.Base.Orientation, 1)
     ImageOps.exif_transpose(colours, in_place=True)
     return np.asarray(colours)[:, :, ::-1], math.sqrt(pixels / (colours.width * colours.height))
 

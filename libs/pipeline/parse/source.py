@@ -118,7 +118,6 @@ class Notes:
         if self.shown_without_text and self.pages_with_text:
             self.warn("pages_without_text")
 
-
     def add_attachment(self, name: str, inner: "Notes") -> None:
         """Take over the pages of an attached file, or of those that an attached mail has: the
         counts are added up, the notes and the counts of each file name it."""
@@ -135,9 +134,7 @@ class Notes:
                 replace(each, name=_inner_name(name, each.name)) for each in inner.attachments
             ]
         elif inner.page_count is not None:
-            own = AttachmentPages(
-                name, inner.page_count, inner.pages_with_text, inner.pages_by_ocr
-            )
+            own = AttachmentPages(name, inner.page_count, inner.pages_with_text, inner.pages_by_ocr)
             self.attachments.append(own)
 
 

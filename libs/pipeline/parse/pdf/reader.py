@@ -18,7 +18,7 @@ from pipeline.parse.pdf.tables import Structure, may_hold_table, structures
 from pipeline.parse.source import Draft, Notes, Source
 
 # The first blocks leave after the first window; then windows grow, for each is another start for
-# liteparse. Their sizes are the same at every attempt: an attempt that resumes cuts the same chunks.
+# liteparse. They are the same at every attempt: one that resumes has to cut the same chunks.
 FIRST_WINDOW_PAGES = 8
 WINDOW_PAGES_MAX = 64
 # Pages read ahead of a window, to see what comes again at the edge of its last pages.

@@ -208,7 +208,7 @@ def test_the_first_blocks_of_a_long_file_leave_before_most_of_its_pages_are_read
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "a.pdf"
-    path.write_bytes(pdf_of(*[Sheet().lines(LEFT_COLUMN, 50, 90)] * 100))
+    path.write_bytes(pdf_of(*[Sheet().lines(LEFT_COLUMN, 50, 200)] * 100))
     steps: list[None] = []
     source = Source(
         path,
