@@ -2,7 +2,7 @@
 
 Order is the Indel similarity of the two sequences of words: twice their longest common subsequence
 over both lengths. Tables are the F1 of pairs of neighbouring cells, headings that of their texts.
-What Markdown writes around a text, the marks of its style and where its links lead, is no part of it.
+What Markdown writes around a text, marks of style and where links lead, is no part of it.
 """
 
 import html

@@ -56,7 +56,7 @@ class Pictures:
         try:
             seen = reader.read(raster)
         except Exception:
-            # Networks and OpenCV raise anything over a raster; the other pages are still to be read.
+            # Networks and OpenCV raise anything; the other pages are still to be read.
             unreadable = PageNote(page, PageReason.UNREADABLE, uncovered=uncovered)
             return Recognised([], unreadable)
         rows, columns = raster.shape[:2]
