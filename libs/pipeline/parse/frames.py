@@ -111,7 +111,7 @@ def _directories(path: Path, most: int) -> list[int]:
 
 
 def _begin_with(content: bytearray, place: int) -> None:
-    layout = _Layout(content[:16])
+    layout = _Layout(bytes(content[:16]))
     first = layout.place_bytes(place)
     content[layout.begin : layout.begin + len(first)] = first
 

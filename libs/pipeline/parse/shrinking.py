@@ -62,7 +62,9 @@ def _levels(image: Image.Image) -> Levels | None:
     if not image.mode.startswith(("I", "F")):
         return None
     darkest, brightest = image.getextrema()
-    return float(darkest), float(brightest)
+    if isinstance(darkest, tuple) or isinstance(brightest, tuple):
+        return None  # of several bands, and none of these modes has them
+    return darkest, brightest
 
 
 def _in_colour(band: Image.Image, levels: Levels | None) -> Image.Image:
