@@ -62,7 +62,7 @@ class _Table:
         else:
             columns = len(self.header)
             names = ["" if _NUMBERED.fullmatch(name) else name for name in self.header]
-            lines = [_line(names)]
+            lines = [_line(names)] if any(names) else []
             lines += [_line([row.get(name, "") for name in self.header]) for row in self.rows]
         return "\n".join(["\n", lines[0], f"|{' - |' * columns}", *lines[1:]])
 

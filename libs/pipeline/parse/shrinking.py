@@ -17,6 +17,7 @@ READ_PIXELS_MAX = 16_000_000
 BAND_ROWS = 256  # of the raster
 PAPER = "white"  # behind what is transparent
 
+_OTHER_ORDERS = ("I;16B", "I;16L", "I;16N")  # sixteen bits that Pillow does little with
 Levels = tuple[float, float]  # the darkest and the brightest of a whole image
 
 
@@ -30,7 +31,8 @@ def shrunk(image: Image.Image, *, pixels_max: int) -> tuple[Raster, float]:
         raise TooLarge(f"an image may have at most {pixels_max} pixels")
     image.draft(None, _size_to_read(image))  # a JPEG is decoded at a half or a quarter of its size
     image.load()
-    colours = _in_bands(image, _size_to_read(image))
+    grey = image.convert("I") if image.mode in _OTHER_ORDERS else image
+    colours = _in_bands(grey, _size_to_read(image))
     colours.getexif()[ExifTags.Base.Orientation] = image.getexif().get(ExifTags.Base.Orientation, 1)
     ImageOps.exif_transpose(colours, in_place=True)
     return np.asarray(colours)[:, :, ::-1], math.sqrt(pixels / (colours.width * colours.height))
