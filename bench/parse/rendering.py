@@ -37,13 +37,17 @@ class _Table:
     header: list[str] = field(default_factory=list)
     rows: list[dict[str, str]] = field(default_factory=list)
     unnamed: list[str] = field(default_factory=list)
+    line: int | None = None  # of the row before; a sheet has its tables apart from each other
 
     def takes(self, block: Block, pairs: list[tuple[str, str]]) -> bool:
         if block.position.sheet != self.sheet or bool(pairs) == bool(self.unnamed):
             return False
+        if self.sheet and self.line and block.position.line != self.line + 1:
+            return False
         return not pairs or any(name in self.header for name, _ in pairs)
 
     def add(self, block: Block, pairs: list[tuple[str, str]]) -> None:
+        self.line = block.position.line
         if not pairs:
             self.unnamed.append(block.text)
             return

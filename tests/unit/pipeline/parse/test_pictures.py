@@ -89,7 +89,7 @@ def test_each_frame_of_a_tiff_is_a_page(parse: Parse) -> None:
 def test_a_broken_frame_costs_a_note_and_the_others_are_read(parse: Parse, broken: int) -> None:
     frames = [picture((text,), size=(480, 200)) for text in ("Open", "Closed", "Sold out")]
     content = bytearray(encoded(frames, "TIFF", compression="tiff_lzw"))
-    places = tiff_directories(content)
+    places = tiff_directories(bytes(content))
     content[places[broken] + 2 : places[broken] + 14] = bytes(12)  # its width is gone
 
     blocks, summary = parse(bytes(content), "fax.tiff")
