@@ -18,13 +18,14 @@ from pipeline.account import Account
 from pipeline.analysis import DEFAULT_LANGUAGE, analyse
 from pipeline.attempt import Attempt
 from pipeline.chunk import ChunkSettings, ChunkStream, chunker_for
-from pipeline.document import Chunk, PageNote, ParseSummary
+from pipeline.document import AttachmentPages, Chunk, PageNote, ParseSummary
 from pipeline.embed.batcher import EmbeddedShare
 from pipeline.errors import Dependency, DependencyError, PipelineError, TooManyChunks
 from pipeline.fingerprint import content_hash
 from pipeline.languages import language_of
 from pipeline.progress import Progress
 from pipeline.reuse import Reuse, estimated_tokens
+from pipeline.store.ordinals import Ordinals
 from pipeline.store.rows import Row, row_identity
 from pipeline.text import DocumentText
 from pipeline.tools import Tools
@@ -73,7 +74,7 @@ class Ingestion:
         self._attempt = attempt
         self._generation = generation
         self._resumed = resumed
-        self._present: set[int] = set()
+        self._present = Ordinals()
         # What each of them is, where chunks may differ from those of an earlier attempt.
         self._identities: dict[int, str] = {}
         self._cut_before: set[int] = set()  # of those, ordinals
@@ -146,13 +147,13 @@ class Ingestion:
         self._cut_before = await self._tools.vectors.cut_ordinals(space, **rows)
         if chunks.asks:
             self._identities = await self._tools.vectors.present_rows(space, **rows)
-            self._present = set(self._identities)
+            self._present = Ordinals(self._identities)
         else:
             self._present = await self._tools.vectors.present_ordinals(space, **rows)
 
     async def _drop_surplus(self) -> None:
         """Remove what an earlier attempt, that cut otherwise, has stored behind the last chunk."""
-        if any(ordinal >= self._chunks for ordinal in self._present):
+        if self._present.end > self._chunks:
             self._attempt.lease.check()
             await self._tools.vectors.delete_rows(
                 self._tools.model.space, **self._rows_of_generation(), first=self._chunks
@@ -241,7 +242,7 @@ class Ingestion:
         rows = await asyncio.to_thread(self._rows, chunks, hashes, found.vectors, languages)
         with self._attempt.stage("store"):
             await self._write(rows)
-        self._attempt.rows_stored += len(rows)
+        self._attempt.stored(len(rows))
         self._attempt.answered(Dependency.VECTOR_STORE)
         places = {key: self._place(chunk) for chunk, key in zip(chunks, hashes, strict=True)}
         await self._reuse.note(
@@ -390,17 +391,18 @@ class Ingestion:
 
 
 def _pages_read(summary: ParseSummary) -> dict[str, Any] | None:
-    if summary.pages_with_text is None:
+    if summary.pages_with_text is None and not summary.attachments:
         return None
     return {
         "with_text": summary.pages_with_text,
-        "by_ocr": summary.pages_by_ocr or 0,
-        "notes": [_note_fields(note) for note in summary.page_notes],
+        "by_ocr": summary.pages_by_ocr,
+        "notes": [_fields(note) for note in summary.page_notes],
+        "attachments": [_fields(each) for each in summary.attachments],
     }
 
 
-def _note_fields(note: PageNote) -> dict[str, Any]:
-    return {name: value for name, value in asdict(note).items() if value is not None}
+def _fields(said: PageNote | AttachmentPages) -> dict[str, Any]:
+    return {name: value for name, value in asdict(said).items() if value is not None}
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -1,7 +1,7 @@
 """embedded texts have a second place, for when the document that paid for them is removed
 
-Revision: 0007
-Follows: 0006
+Revision: 0009
+Follows: 0008
 """
 
 import sqlalchemy as sa

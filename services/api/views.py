@@ -204,24 +204,37 @@ class DocumentView:
 class PageNoteView:
     """Of a page that is not simply text. `confidence` is how sure the recognition was; `uncovered`
     is the share of what looks like writing that the page's own text does not cover. Both from 0
-    to 1."""
+    to 1. `attachment` names the attached file of a mail that the page is of."""
 
     page: int
     reason: PageReason
     confidence: float | None
     uncovered: float | None
+    attachment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentView:
+    """The pages of an attached file; those of the mail are the sums of these."""
+
+    name: str
+    page_count: int | None
+    pages_with_text: int | None
+    pages_by_ocr: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentDetailView(DocumentView):
-    """A document with what is to be said of its pages: of the first thousand that need a note."""
+    """A document with what is to be said of its pages: of the first thousand that need a note.
+    `attachments` are those of a mail that have pages."""
 
     page_notes: list[PageNoteView]
+    attachments: list[AttachmentView]
 
     @classmethod
     def of(cls, row: DocumentRow) -> Self:
         view = DocumentView.of(row)
-        notes = (row.document.pages_read or {}).get("notes", [])
+        pages = row.document.pages_read or {}
         return cls(
             **{field.name: getattr(view, field.name) for field in fields(DocumentView)},
             page_notes=[
@@ -230,8 +243,18 @@ class DocumentDetailView(DocumentView):
                     reason=PageReason(note["reason"]),
                     confidence=note.get("confidence"),
                     uncovered=note.get("uncovered"),
+                    attachment=note.get("attachment"),
                 )
-                for note in notes
+                for note in pages.get("notes", [])
+            ],
+            attachments=[
+                AttachmentView(
+                    name=each["name"],
+                    page_count=each.get("page_count"),
+                    pages_with_text=each.get("pages_with_text"),
+                    pages_by_ocr=each.get("pages_by_ocr"),
+                )
+                for each in pages.get("attachments", [])
             ],
         )
 

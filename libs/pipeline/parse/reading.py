@@ -27,14 +27,17 @@ class Reading:
         limits: ParseLimits,
         scratch: Path,
         before_ocr: Callable[[], None] = lambda: None,
+        show_life: Callable[[], None] = lambda: None,
     ) -> None:
-        """`before_ocr` is called before each page that is recognised."""
+        """`before_ocr` is called before each page that is recognised, `show_life` after each step
+        of a reader that may be long without a block."""
         self._path = path
         self._file_name = file_name
         self._content_type = content_type
         self._limits = limits
         self._scratch = scratch
         self._before_ocr = before_ocr
+        self._show_life = show_life
         self._summary: ParseSummary | None = None
 
     @property
@@ -64,6 +67,7 @@ class Reading:
             self._scratch,
             readers=READERS,
             before_ocr=self._before_ocr,
+            show_life=self._show_life,
         )
         for block in lay_out(reader(source, notes), characters_max=self._limits.characters_max):
             end = block.char_end
@@ -79,4 +83,5 @@ class Reading:
             pages_with_text=notes.pages_with_text,
             pages_by_ocr=notes.pages_by_ocr,
             page_notes=tuple(notes.page_notes),
+            attachments=tuple(notes.attachments),
         )

@@ -15,6 +15,7 @@ from pipeline.errors import DependencyError
 from pipeline.filters import Filter, compile_filter, one_of, quote
 from pipeline.store.collection import CUT, STORED_FIELDS, collection_name, from_record
 from pipeline.store.milvus import READ_TIMEOUT, MilvusConnection
+from pipeline.store.ordinals import Ordinals
 from pipeline.store.rows import FoundRow, StoredGeneration, StoredRow, row_identity
 from pipeline.store.vector_errors import RowRejected, VectorStoreMisconfigured
 
@@ -63,10 +64,13 @@ class VectorReader:
 
     async def present_ordinals(
         self, space: str, *, dataset: str, document: str, generation: int
-    ) -> set[int]:
+    ) -> Ordinals:
         """The ordinals of a generation that are stored, own writes included; any number."""
         clause = generation_clause(dataset, document, generation)
-        return {record["ordinal"] async for record in self._present(space, clause, ["ordinal"])}
+        present = Ordinals()
+        async for record in self._present(space, clause, ["ordinal"]):
+            present.add(record["ordinal"])
+        return present
 
     async def present_rows(
         self, space: str, *, dataset: str, document: str, generation: int

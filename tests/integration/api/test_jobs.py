@@ -110,7 +110,9 @@ async def test_a_document_tells_how_its_pages_were_read_and_a_list_only_how_many
     dataset_id, answer = await uploaded(api, "scan.pdf", "a.txt")
     scan, text = [UUID(job["task_id"]) for job in answer["jobs"]]
     notes = [{"page": 2, "reason": "ocr", "confidence": 0.93}, {"page": 3, "reason": "blank"}]
-    read = {"with_text": 2, "by_ocr": 1, "notes": notes}
+    notes[0]["attachment"] = "offer.pdf"
+    attached = {"name": "offer.pdf", "page_count": 3, "pages_with_text": 2}
+    read = {"with_text": 2, "by_ocr": 1, "notes": notes, "attachments": [attached]}
     await complete(api.sessions, scan, chunks=1, pages_read=read)
     await complete(api.sessions, text, chunks=1)
 
@@ -127,9 +129,10 @@ async def test_a_document_tells_how_its_pages_were_read_and_a_list_only_how_many
     }  # fmt: skip
     assert [each for each in listed if "page_notes" in each] == []
     assert shown["scan.pdf"]["page_notes"] == [
-        {"page": 2, "reason": "ocr", "confidence": 0.93, "uncovered": None},
-        {"page": 3, "reason": "blank", "confidence": None, "uncovered": None},
+        {**notes[0], "uncovered": None},
+        {**notes[1], "confidence": None, "uncovered": None, "attachment": None},
     ]
+    assert shown["scan.pdf"]["attachments"] == [{**attached, "pages_by_ocr": None}]
     assert shown["a.txt"]["page_notes"] == []
 
 
