@@ -17,19 +17,13 @@ from support.buckets import store_client
 from support.databases import create_template, fresh_database
 
 TESTS = Path(__file__).parent
-WHOLE_PRODUCT = {"e2e", "browser"}
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What runs in one process when two share the tests.
-
-    Tests of the whole product each start several processes of their own: one after another, beside
-    the tests of parts, they have the time that they expect. A file's tests share what it started.
-    """
+    """What runs in one process when two share the tests: a file's, which share what it started."""
     for item in items:
-        folder = item.path.relative_to(TESTS)
-        group = "e2e" if folder.parts[0] in WHOLE_PRODUCT else str(folder)
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(TESTS))))
 
 
 @pytest.fixture(scope="session")
