@@ -32,7 +32,7 @@ demo: install-local ## Upload the sample files (or FILES='a.pdf'), watch them, s
 	@$(PY) -m stack demo --files "$$FILES" $${QUERY:+"$$QUERY"}
 
 test: install-dev ## Run all tests, two at once, on servers of their own (ARGS='-k name' for some)
-	@$(PY) -m pytest $(if $(ARGS),$(ARGS),--numprocesses 2 --dist loadgroup --no-loadscope-reorder)
+	@$(PY) -m pytest $(if $(ARGS),$(ARGS),--numprocesses 2 --dist loadfile --no-loadscope-reorder)
 
 check: lint types arrows test ## What CI runs
 

@@ -5,7 +5,6 @@ Isolation: a new database per test, a flushed Valkey, a bucket and a collection 
 """
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -15,15 +14,6 @@ from stack.backends import Backends
 from stack.ports import LOOPBACK
 from support.buckets import store_client
 from support.databases import create_template, fresh_database
-
-TESTS = Path(__file__).parent
-
-
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What runs in one process when two share the tests: a file's, which share what it started."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(TESTS))))
 
 
 @pytest.fixture(scope="session")
