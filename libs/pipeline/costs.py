@@ -29,7 +29,7 @@ class Costs:
     characters_per_byte: float
 
 
-# Measured with the sample files on the local stack; every kind is corrected after its first file.
+# A guess to begin with; every kind is corrected by each file of it that ends.
 TEXT = Costs(fetch=0.06, parse=0.05, rows=0.84, verify=0.05, characters_per_byte=1.0)
 PACKED = Costs(fetch=0.06, parse=0.34, rows=0.55, verify=0.05, characters_per_byte=0.05)
 TEXT_KINDS = frozenset({"", ".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".html", ".xml"})
