@@ -56,8 +56,8 @@ async def test_a_worker_killed_in_the_middle_is_replaced_and_its_work_resumed(
         dataset = await client.create({"book.txt": text})
 
         async def under_way() -> bool:
-            [document] = (await client.documents(dataset)).values()
-            return bool(document["status"] == "processing" and document["progress"] > 0)
+            jobs = await client.jobs(dataset)
+            return any(job["status"] == "processing" and job["chunks_done"] > 0 for job in jobs)
 
         await client.until(under_way)
         product.kill("worker-1")
