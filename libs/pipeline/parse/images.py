@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from pipeline.document import PageNote, PageReason
+from pipeline.document import Box, PageNote, PageReason, Position
 from pipeline.errors import DocumentCorrupt, TooLarge, TooManyPages
 from pipeline.parse.media_types import MediaType
 from pipeline.parse.ocr.ink import CONTRAST_MIN
@@ -30,6 +30,8 @@ FORMATS = {
 # A page of A3 at 200 dots an inch. What is larger is scaled down before it is read.
 READ_PIXELS_MAX = 16_000_000
 PAPER = "white"  # behind what is transparent
+# Of an image that is not recognised, and so has no more memory than other documents.
+UNREAD_PIXELS_MAX = 25_000_000
 
 
 def read_image(source: Source, notes: Notes) -> Iterator[Draft]:
@@ -53,23 +55,37 @@ def read_image(source: Source, notes: Notes) -> Iterator[Draft]:
 def _read(
     image: Image.Image, source: Source, page: int, pictures: Pictures
 ) -> tuple[list[Draft], PageNote]:
-    if pictures.refusal is not None:
-        return [], PageNote(page, pictures.refusal)
-    pictures.begin()
+    refusal = pictures.refusal
+    if refusal is not None and not source.album.is_open:
+        source.album.overflowed |= source.album.is_wanted
+        return [], PageNote(page, refusal)
+    if refusal is None:
+        pictures.begin()
     try:
-        with _as_verdicts():
+        with as_verdicts():
             image.seek(page - 1)
+            if refusal is not None and image.width * image.height > UNREAD_PIXELS_MAX:
+                source.album.left_out = True
+                return [], PageNote(page, refusal)
             raster, shrunk = _raster(image, source)
     except (DocumentCorrupt, EOFError):
         return [], PageNote(page, PageReason.UNREADABLE)
     if int(raster.max()) - int(raster.min()) < CONTRAST_MIN:
         return [], PageNote(page, PageReason.BLANK)
-    read = pictures.read(raster, page, points_per_pixel=shrunk)
-    return read.drafts, read.note
+    if refusal is None:
+        read = pictures.read(raster, page, points_per_pixel=shrunk)
+        drafts, note = read.drafts, read.note
+    else:
+        drafts, note = [], PageNote(page, refusal)
+    rows, columns = raster.shape[:2]
+    whole = Box(0.0, 0.0, round(columns * shrunk, 2), round(rows * shrunk, 2))
+    near = " ".join(draft.text for draft in drafts)
+    source.album.add(raster[:, :, ::-1], Position(page=page, box=whole), near)
+    return drafts, note
 
 
 def _opened(source: Source) -> Image.Image:
-    with _as_verdicts():
+    with as_verdicts():
         return Image.open(source.path, formats=[FORMATS[source.media_type]])
 
 
@@ -78,7 +94,7 @@ def _frames(image: Image.Image, source: Source) -> int:
     if source.media_type is not MediaType.TIFF:
         return 1
     frames, pages_max = 1, source.limits.pages_max
-    with contextlib.suppress(EOFError), _as_verdicts():
+    with contextlib.suppress(EOFError), as_verdicts():
         while frames <= pages_max:
             image.seek(frames)
             frames += 1
@@ -94,7 +110,7 @@ def _raster(image: Image.Image, source: Source) -> tuple[Any, float]:
         raise TooLarge(f"an image may have at most {source.limits.image_pixels_max} pixels")
     image.load()
     ImageOps.exif_transpose(image, in_place=True)
-    upright = _in_colour(image)
+    upright = in_colour(image)
     shrunk = max((pixels / READ_PIXELS_MAX) ** 0.5, 1.0)
     if shrunk > 1:
         size = (round(upright.width / shrunk), round(upright.height / shrunk))
@@ -102,7 +118,8 @@ def _raster(image: Image.Image, source: Source) -> tuple[Any, float]:
     return np.asarray(upright)[:, :, ::-1], shrunk
 
 
-def _in_colour(image: Image.Image) -> Image.Image:
+def in_colour(image: Image.Image) -> Image.Image:
+    """In red, green and blue, eight bits each, on paper where it is transparent."""
     if image.mode.startswith(("I", "F")):  # sixteen bits and more: `convert` would cut them off
         pixels = np.asarray(image, np.float32)
         darkest, span = pixels.min(), max(float(np.ptp(pixels)), 1.0)
@@ -116,7 +133,7 @@ def _in_colour(image: Image.Image) -> Image.Image:
 
 
 @contextlib.contextmanager
-def _as_verdicts() -> Iterator[None]:
+def as_verdicts() -> Iterator[None]:
     """Whatever Pillow raises over a file, as what it says of the file."""
     try:
         with warnings.catch_warnings():

@@ -9,6 +9,7 @@ import pypdfium2
 
 from pipeline.errors import DocumentCorrupt, DocumentEncrypted, TooManyPages
 from pipeline.parse.ocr.pages import PageCompletion
+from pipeline.parse.pdf.figures import Figures
 from pipeline.parse.pdf.furniture import Furniture
 from pipeline.parse.pdf.lines import Page, read_page
 from pipeline.parse.pdf.outline import Outline, TextStyles
@@ -57,6 +58,7 @@ class _Document:
         self._source = source
         self._document = document
         self._complete = PageCompletion(source)
+        self._figures = Figures(source.album)
         self._notes = notes
         self._furniture = Furniture()
         self._styles = TextStyles()
@@ -87,6 +89,7 @@ class _Document:
         drafts = list(drafts_of(own, structure, self._outline, style, vocabulary))
         legible = page.unknown_share <= UNKNOWN_SHARE_MAX
         drafts, note = self._complete(self._document, page.number, drafts, legible=legible)
+        self._figures(self._document, page.number, drafts)
         # A running head is text, though it is left out.
         self._notes.page_read(drafts, note, has_text=legible and bool(page.lines))
         return drafts
