@@ -48,11 +48,17 @@ def recorder(sessions: Sessions) -> Record:
     at the attempt's end."""
 
     async def record(payers: Sequence[Payer]) -> None:
-        bills = [(each.claim, each.bill) for each in payers if isinstance(each, Account)]
-        try:
-            async with sessions.begin() as session:
-                await UsageRepository(session).write(bills)
-        except (SQLAlchemyError, OSError) as error:
-            log.warning("usage.write_failed", error=type(error).__name__, away=is_away(error))
+        await write_bills(
+            sessions, [(each.claim, each.bill) for each in payers if isinstance(each, Account)]
+        )
 
     return record
+
+
+async def write_bills(sessions: Sessions, bills: Sequence[tuple[Claim, Bill]]) -> None:
+    """Never an error, as `recorder` says."""
+    try:
+        async with sessions.begin() as session:
+            await UsageRepository(session).write(bills)
+    except (SQLAlchemyError, OSError) as error:
+        log.warning("usage.write_failed", error=type(error).__name__, away=is_away(error))

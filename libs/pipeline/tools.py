@@ -8,6 +8,7 @@ from pipeline.canary import IsAway
 from pipeline.embed.batcher import Batcher
 from pipeline.embed.model import EmbeddingModel
 from pipeline.errors import Dependency
+from pipeline.images.client import ImageEmbedder
 from pipeline.parse.pool import ParserPool
 from pipeline.policy import Policy
 from pipeline.store.objects import ObjectStore
@@ -30,3 +31,4 @@ class Tools:
     policy: Policy
     scratch: Path
     is_away: IsAway = answers
+    images: ImageEmbedder | None = None

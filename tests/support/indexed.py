@@ -117,7 +117,7 @@ class Indexed:
 @pytest.fixture
 async def put(servers: Backends, tools: Tools, bucket: str) -> Any:
     async def put(
-        name: str, text: str, *, tenant_id: UUID | None = None, **chunking: object
+        name: str, text: str | bytes, *, tenant_id: UUID | None = None, **chunking: object
     ) -> Indexed:
         home = await make_home(tools.sessions, space=tools.model.space, tenant_id=tenant_id)
         async with tools.sessions.begin() as session:
@@ -128,7 +128,9 @@ async def put(servers: Backends, tools: Tools, bucket: str) -> Any:
         direct = f"http://{LOOPBACK}:{servers.ports.objects}"
         async with store_client(servers.environment(), endpoint_url=direct) as client:
             await client.put_object(
-                Bucket=bucket, Key=f"{home.dataset_id}/{name}", Body=text.encode()
+                Bucket=bucket,
+                Key=f"{home.dataset_id}/{name}",
+                Body=text if isinstance(text, bytes) else text.encode(),
             )
         return Indexed(tools, home, name)
 
