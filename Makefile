@@ -5,7 +5,7 @@
 # Relative on purpose: the clone's path may hold blanks.
 BOOTSTRAP := sh deploy/local/stack/bootstrap.sh
 PY := .venv/bin/python
-EXTRAS := api poller worker standins local multilingual
+EXTRAS := api poller worker client standins local multilingual
 CONTAINERS ?= docker
 COMPOSE ?= $(CONTAINERS) compose
 IMAGES ?= api poller worker local

@@ -18,20 +18,16 @@ from stack.backends import Backends
 from stack.part import Part
 from stack.ports import free_ports
 from stack.processes import Service
-from stack.services import WORKER_PREFETCH, api, api_key, migrate, poller, worker
+from stack.services import api, api_key, migrate, poller, worker
 
-READY_SECONDS = 60.0
+READY_SECONDS = 240.0  # a bench may run on a machine that is busy besides
 # What a deployment would set to minutes; a bench is not to wait for it.
 QUICK = {"SLUICE_RETRY_DELAYS": "1,2,4", "SLUICE_AUDIT_SECONDS": "3600"}
 
 
 class Rig:
     def __init__(self, *, workers: int = 1, model: str | None = None, **settings: str) -> None:
-        """`model` is one of the local stack's (SLUICE_LOCAL_MODEL).
-
-        With `dramatiq_queue_prefetch` a worker has so many jobs of a lane under way.
-        """
-        at_once = int(settings.get("dramatiq_queue_prefetch", WORKER_PREFETCH))
+        """`model` is one of the local stack's (SLUICE_LOCAL_MODEL)."""
         self.backends = (
             Backends(embeddings="synthetic")
             if model is None
@@ -52,13 +48,7 @@ class Rig:
         parts = [
             poller(self.environment, metrics_port=metrics[0]),
             *(
-                worker(
-                    self.environment,
-                    number=number,
-                    metrics_port=metrics[number],
-                    threads=2 * at_once + 1,
-                    prefetch=at_once,
-                )
+                worker(self.environment, number=number, metrics_port=metrics[number])
                 for number in range(1, workers + 1)
             ),
             api(self.environment, port=port),

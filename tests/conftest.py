@@ -17,6 +17,7 @@ from support.buckets import store_client
 from support.databases import create_template, fresh_database
 
 TESTS = Path(__file__).parent
+WHOLE_PRODUCT = {"e2e", "browser"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         folder = item.path.relative_to(TESTS)
-        group = "e2e" if folder.parts[0] == "e2e" else str(folder)
+        group = "e2e" if folder.parts[0] in WHOLE_PRODUCT else str(folder)
         item.add_marker(pytest.mark.xdist_group(group))
 
 

@@ -25,6 +25,7 @@ from .system import SCRATCH_BYTES, System
 
 STARTS_MAX = 5  # of a server that was killed: what it left behind may take a moment to go
 WATCH_SECONDS = 0.5
+CLOCK_SITE = Path(__file__).with_name("clock_site")
 CLOCK_SECONDS_MAX = 600  # beyond a quarter of an hour signatures are rightly refused
 FILLER = "chaos-filler"
 FILLER_STEP = 1 << 16
@@ -143,7 +144,11 @@ class Arena:
 
     async def _wrong_clock(self, fault: Fault, _: str) -> bool:
         seconds = round((fault.dose * 2 - 1) * CLOCK_SECONDS_MAX)
-        more = {"LD_PRELOAD": str(self.clock_library), "CHAOS_SKEW_SECONDS": str(seconds)}
+        more = {
+            "LD_PRELOAD": str(self.clock_library),
+            "CHAOS_SKEW_SECONDS": str(seconds),
+            "PYTHONPATH": str(CLOCK_SITE),
+        }
         self.system.with_environment(fault.target, more)
         return await self._service(fault, "killed")
 

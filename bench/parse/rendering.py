@@ -1,12 +1,16 @@
 """What we and others read of a file, as Markdown, so that both can be scored alike."""
 
+import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
 from docling_rs import ConversionError, DocumentConverter
 
 from pipeline.document import Block, BlockKind
+
+_NUMBERED = re.compile(r"column \d+")  # how a row calls a column without a name
 
 
 def markdown_of(blocks: Iterable[Block]) -> str:
@@ -25,21 +29,78 @@ def markdown_of(blocks: Iterable[Block]) -> str:
     return "".join(parts)
 
 
+@dataclass(slots=True)
+class _Table:
+    """Rows that share columns, and those columns in their order; rows without names have none."""
+
+    sheet: str | None
+    header: list[str] = field(default_factory=list)
+    rows: list[dict[str, str]] = field(default_factory=list)
+    unnamed: list[str] = field(default_factory=list)
+    line: int | None = None  # of the row before; a sheet has its tables apart from each other
+
+    def takes(self, block: Block, pairs: list[tuple[str, str]]) -> bool:
+        if block.position.sheet != self.sheet or bool(pairs) == bool(self.unnamed):
+            return False
+        if self.sheet and self.line and block.position.line != self.line + 1:
+            return False
+        return not pairs or any(name in self.header for name, _ in pairs)
+
+    def add(self, block: Block, pairs: list[tuple[str, str]]) -> None:
+        self.line = block.position.line
+        if not pairs:
+            self.unnamed.append(block.text)
+            return
+        at = 0  # a row leaves out what it has no value for: its neighbours tell where that stands
+        for name, _ in pairs:
+            if name not in self.header:
+                self.header.insert(at, name)
+            at = self.header.index(name) + 1
+        self.rows.append(dict(pairs))
+
+    @property
+    def markdown(self) -> str:
+        if self.unnamed:
+            lines = [f"| {text} |" for text in self.unnamed]
+            columns = self.unnamed[0].count(" | ") + 1
+        else:
+            columns = len(self.header)
+            names = ["" if _NUMBERED.fullmatch(name) else name for name in self.header]
+            lines = [_line(names)] if any(names) else []
+            lines += [_line([row.get(name, "") for name in self.header]) for row in self.rows]
+        return "\n".join(["\n", lines[0], f"|{' - |' * columns}", *lines[1:]])
+
+
 def _tables(rows: Iterable[Block]) -> Iterator[str]:
     """A table for each run of rows that share their columns."""
-    header: list[str] = []
+    table: _Table | None = None
     for block in rows:
-        pairs = [line.partition(": ") for line in block.text.split("\n")]
-        if not all(colon for _, colon, _ in pairs):
-            header = []
-            yield f"\n\n| {block.text} |"
-            continue
-        names = [name for name, _, _ in pairs]
-        if not set(names) <= set(header):
-            header = names
-            yield f"\n\n| {' | '.join(header)} |\n|{' - |' * len(header)}"
-        values = {name: value for name, _, value in pairs}
-        yield f"\n| {' | '.join(values.get(name, '') for name in header)} |"
+        pairs = _pairs(block.text)
+        if table is None or not table.takes(block, pairs):
+            if table is not None:
+                yield table.markdown
+            table = _Table(block.position.sheet)
+        table.add(block, pairs)
+    if table is not None:
+        yield table.markdown
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """The names and values of a row, whose values may have several lines; none if it has none."""
+    pairs: list[tuple[str, str]] = []
+    for line in text.split("\n"):
+        name, colon, value = line.partition(": ")
+        if colon:
+            pairs.append((name, value))
+        elif pairs:
+            pairs[-1] = (pairs[-1][0], f"{pairs[-1][1]} {line}")
+        else:
+            return []
+    return pairs
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 class DoclingMarkdown:

@@ -2,6 +2,7 @@
 
 Order is the Indel similarity of the two sequences of words: twice their longest common subsequence
 over both lengths. Tables are the F1 of pairs of neighbouring cells, headings that of their texts.
+What Markdown writes around a text, marks of style and where links lead, is no part of it.
 """
 
 import html
@@ -15,6 +16,8 @@ from pipeline.parse.pdf.agreement import similarity, words
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+\-.!|<>~])")
+_LINK = re.compile(r"!?\[((?:\\.|[^\[\]\\]|\[[^\[\]]*\])*)\]\((?:\\.|[^()\\]|\([^()]*\))*\)")
+_STYLE = re.compile(r"(?<!\\)(?:\*{1,3}|~~|`{1,3})")
 _HEADING = re.compile(r"#{1,6}\s+(.+)")
 _RULE = re.compile(r"\|?(?:\s*:?-+:?\s*\|)+\s*:?-*:?\s*")
 _CELL_END = re.compile(r"(?<!\\)\|")
@@ -42,7 +45,8 @@ def scores(markdown: str, truth: str) -> Scores:
 
 
 def _plain(markdown: str) -> str:
-    return _ESCAPE.sub(r"\1", html.unescape(_COMMENT.sub(" ", markdown)))
+    text = _LINK.sub(r"\1", _COMMENT.sub(" ", markdown))
+    return _ESCAPE.sub(r"\1", html.unescape(_STYLE.sub("", text)))
 
 
 def _words(markdown: str) -> list[str]:

@@ -48,5 +48,6 @@ EXPOSE 8812
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=90s --retries=4 \
     CMD ["python", "-I", "/opt/answers.py", "SLUICE_WORKER_METRICS_PORT", "8812", "/metrics"]
-# Four ordinary files and four large ones at once, and a thread for whoever has nothing at work.
+# Four messages each of ordinary and large files may wait for room, with a thread left over for whoever
+# has nothing at work.
 CMD ["dramatiq", "worker.main", "--processes", "1", "--threads", "9"]

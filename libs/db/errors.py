@@ -40,6 +40,16 @@ class MessageNotFound(NotFound):
     what = "message in quarantine"
 
 
+class CursorExpired(DbError):
+    """Events behind this number were forgotten, or none ever had it."""
+
+    def __init__(self, cursor: int) -> None:
+        super().__init__(
+            f"Not all events after {cursor} are kept. Begin without a cursor, and look anew at "
+            "what you follow."
+        )
+
+
 class MessageConflict(DbError):
     """The message in quarantine makes no job, or has made one; the message says why."""
 

@@ -30,6 +30,7 @@ class Attempt:
     etag: str | None = None  # the object version that it looked at
     file_bytes: int = 0  # the size of that version
     rows_stored: int = 0  # new ones; those that it found are no progress
+    stored_first: float | None = None  # when it stored the first of them, on the monotonic clock
     # What has done what it should, and when it did so last, on the monotonic clock.
     _answered: dict[Dependency, float] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
@@ -52,17 +53,27 @@ class Attempt:
 
         Raises:
             LeaseLost: the job is cancelled or somebody else's.
-            Interrupted: the process stops, the dataset is paused, or the soft limit passed after
-                some progress: what was stored stays, and the next attempt goes on from there.
+            Interrupted: the process stops, the dataset is paused, or the soft limit passed and it
+                has stored new rows for a while: they stay, and the next attempt goes on from there.
         """
         self.lease.check()
         if self.stopping.is_set():
             raise Interrupted("The worker is stopping.")
         if self.lease.paused.is_set():
             raise Interrupted("The dataset is paused.")
-        elapsed = timedelta(seconds=time.monotonic() - self.began)
-        if self.rows_stored and elapsed > self.policy.soft_limit_of(self.file_bytes):
+        if self.stored_first is None:
+            return
+        now = time.monotonic()
+        is_late = now - self.began > self.policy.soft_limit_of(self.file_bytes).total_seconds()
+        # One that has only just got past the rows of those before it would be released for nothing.
+        if is_late and now - self.stored_first > self.policy.storing_min.total_seconds():
             raise Interrupted("The soft time limit of an attempt passed.")
+
+    def stored(self, rows: int) -> None:
+        """Count rows that are new in the store."""
+        self.rows_stored += rows
+        if self.stored_first is None:
+            self.stored_first = time.monotonic()
 
     async def overdue(self) -> None:
         """Return once the hard limit has passed, which grows when the file's size gets known."""
@@ -87,5 +98,9 @@ class Attempt:
             try:
                 yield
             finally:
-                spent = self.tally.stage_seconds
-                spent[name] = round(spent.get(name, 0.0) + time.monotonic() - began, 3)
+                self.spent(name, time.monotonic() - began)
+
+    def spent(self, name: str, seconds: float) -> None:
+        """Count seconds of a stage that is no block of code."""
+        stages = self.tally.stage_seconds
+        stages[name] = round(stages.get(name, 0.0) + seconds, 3)

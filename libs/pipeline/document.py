@@ -138,13 +138,25 @@ class PageNote:
     """Of a page, counted from 1, that is not simply text.
 
     `confidence` is how sure the recognition was, from 0 to 1. `uncovered` is the share of what
-    looks like writing on the page that its text layer does not cover, from 0 to 1.
+    looks like writing on the page that its text layer does not cover, from 0 to 1. `attachment`
+    names the attached file of a mail that the page is of, as a block's position does.
     """
 
     page: int
     reason: PageReason
     confidence: float | None = None
     uncovered: float | None = None
+    attachment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentPages:
+    """How many pages an attached file of a mail has; named as in a block's position."""
+
+    name: str
+    page_count: int | None = None
+    pages_with_text: int | None = None
+    pages_by_ocr: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +165,8 @@ class ParseSummary:
 
     `warnings` are stable codes such as `empty_file` or `no_text_found`, shown by the API. The
     counts of pages are exact, the notes are those of the first pages that need one; None and none
-    for types without pages that could be pictures.
+    for types without pages that could be pictures. The counts of a mail are the sums of those of
+    its attachments, each of which with pages is named in `attachments`.
     """
 
     media_type: str
@@ -164,3 +177,4 @@ class ParseSummary:
     pages_with_text: int | None = None
     pages_by_ocr: int | None = None
     page_notes: tuple[PageNote, ...] = ()
+    attachments: tuple[AttachmentPages, ...] = ()

@@ -5,24 +5,27 @@ them keeps memory flat whatever the size of the file.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
-from dataclasses import asdict
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypedDict
 
 import structlog
 
 from db.repositories.documents import Built, DocumentRepository
+from db.repositories.embedded_texts import Place
 from pipeline.account import Account
 from pipeline.analysis import DEFAULT_LANGUAGE, analyse
 from pipeline.attempt import Attempt
 from pipeline.chunk import ChunkSettings, ChunkStream, chunker_for
-from pipeline.document import Chunk, PageNote, ParseSummary
+from pipeline.document import AttachmentPages, Chunk, PageNote, ParseSummary
 from pipeline.embed.batcher import EmbeddedShare
 from pipeline.errors import Dependency, DependencyError, PipelineError, TooManyChunks
 from pipeline.fingerprint import content_hash
 from pipeline.languages import language_of
 from pipeline.progress import Progress
 from pipeline.reuse import Reuse, estimated_tokens
+from pipeline.store.ordinals import Ordinals
 from pipeline.store.rows import Row, row_identity
 from pipeline.text import DocumentText
 from pipeline.tools import Tools
@@ -45,6 +48,16 @@ class RowsOfGeneration(TypedDict):
     generation: int
 
 
+@dataclass(slots=True)
+class _Found:
+    """Vectors by content hash. `elsewhere`: those found in another document; `cut`: those of a
+    text's beginning only, which no other document is to take over."""
+
+    vectors: dict[str, Sequence[float]] = field(default_factory=dict)
+    elsewhere: set[str] = field(default_factory=set)
+    cut: set[str] = field(default_factory=set)
+
+
 class RowsMissing(DependencyError):
     """The store counts other rows than were written; the next attempt writes what is missing."""
 
@@ -61,15 +74,23 @@ class Ingestion:
         self._attempt = attempt
         self._generation = generation
         self._resumed = resumed
-        self._present: set[int] = set()
+        self._present = Ordinals()
         # What each of them is, where chunks may differ from those of an earlier attempt.
         self._identities: dict[int, str] = {}
-        self._progress = Progress(tools.sessions, attempt, file_bytes=file_bytes)
+        self._cut_before: set[int] = set()  # of those, ordinals
+        self._file_bytes = file_bytes
+        self._progress = Progress(
+            tools.sessions,
+            attempt,
+            costs=tools.costs.of(attempt.target.file_name),
+            ticks=tools.ticks,
+            file_bytes=file_bytes,
+        )
         self._batches: asyncio.Queue[list[Chunk] | None] = asyncio.Queue(BATCHES_WAITING)
         self._languages: set[str | None] = set(attempt.target.languages)
         self._chunks = 0
         self._characters = 0
-        self._is_cut = False  # the model takes a chunk only in part
+        self._in_part: set[int] = set()  # ordinals of chunks that the model takes only in part
         self._account = Account(
             attempt.claim, attempt.tally.bill, tools.model, is_first=attempt.precedence is None
         )
@@ -87,6 +108,7 @@ class Ingestion:
             PipelineError: whatever stage failed; rows already written stay for the next attempt.
         """
         space = self._tools.model.space
+        self._progress.tick()
         chunks = self._chunk_stream()
         if self._resumed:
             await self._look_for_rows(chunks)
@@ -94,6 +116,7 @@ class Ingestion:
         if chunks.asks:
             await self._drop_surplus()
         await self._verify()
+        self._learn()
         summary = text.summary
         return Built(
             generation=self._generation,
@@ -104,7 +127,7 @@ class Ingestion:
             page_count=summary.page_count,
             character_count=summary.char_count,
             media_type=summary.media_type,
-            warnings=(*summary.warnings, *([CHUNKS_CUT] if self._is_cut else [])),
+            warnings=(*summary.warnings, *([CHUNKS_CUT] if self._in_part else [])),
             pages_read=_pages_read(summary),
         )
 
@@ -121,15 +144,16 @@ class Ingestion:
     async def _look_for_rows(self, chunks: ChunkStream) -> None:
         """See what an earlier attempt has stored."""
         space, rows = self._tools.model.space, self._rows_of_generation()
+        self._cut_before = await self._tools.vectors.cut_ordinals(space, **rows)
         if chunks.asks:
             self._identities = await self._tools.vectors.present_rows(space, **rows)
-            self._present = set(self._identities)
+            self._present = Ordinals(self._identities)
         else:
             self._present = await self._tools.vectors.present_ordinals(space, **rows)
 
     async def _drop_surplus(self) -> None:
         """Remove what an earlier attempt, that cut otherwise, has stored behind the last chunk."""
-        if any(ordinal >= self._chunks for ordinal in self._present):
+        if self._present.end > self._chunks:
             self._attempt.lease.check()
             await self._tools.vectors.delete_rows(
                 self._tools.model.space, **self._rows_of_generation(), first=self._chunks
@@ -153,6 +177,7 @@ class Ingestion:
         size = self._tools.model.batch_inputs
         async for blocks in text.blocks():
             self._characters += sum(len(block.text) for block in blocks)
+            await self._progress.read(characters=self._characters)
             waiting += await chunks.feed(blocks)
             while len(waiting) >= size:
                 await self._queue(waiting[:size])
@@ -160,14 +185,14 @@ class Ingestion:
         waiting += await chunks.finish()
         for start in range(0, len(waiting), size):
             await self._queue(waiting[start : start + size])
-        self._progress.total = self._chunks
+        self._progress.know(chunks=self._chunks)
         await text.keep()
         for _ in range(BATCHES_AT_WORK):
             await self._batches.put(None)
 
     async def _queue(self, batch: list[Chunk]) -> None:
         self._chunks += len(batch)
-        self._progress.cut(chunks=self._chunks, characters=self._characters)
+        self._progress.cut(chunks=self._chunks)
         if self._chunks > self._attempt.policy.chunks_max:
             raise TooManyChunks(
                 f"The document has more than {self._attempt.policy.chunks_max} chunks."
@@ -177,11 +202,24 @@ class Ingestion:
     async def _work(self) -> None:
         while (batch := await self._batches.get()) is not None:
             await self._attempt.step()
+            stored = [chunk for chunk in batch if self._is_stored(chunk)]
             new = [chunk for chunk in batch if not self._is_stored(chunk)]
-            self._attempt.tally.chunks_reused += len(batch) - len(new)
+            self._attempt.tally.chunks_reused += len(stored)
+            if stored:
+                await self._find_stored(stored)
             if new:
                 await self._store(new)
             await self._progress.advance(len(batch), stored=len(new))
+
+    async def _find_stored(self, chunks: Sequence[Chunk]) -> None:
+        """What an attempt that was cut off between a row and its note could not say."""
+        self._in_part |= self._cut_before & {chunk.ordinal for chunk in chunks}
+        whole = [chunk for chunk in chunks if chunk.ordinal not in self._cut_before]
+        await self._reuse.note({self._hash(chunk): self._place(chunk) for chunk in whole})
+
+    def _place(self, chunk: Chunk) -> Place:
+        target = self._attempt.target
+        return Place(target.dataset_id, target.document_id, self._generation, chunk.ordinal)
 
     def _is_stored(self, chunk: Chunk) -> bool:
         if chunk.ordinal not in self._present:
@@ -197,13 +235,20 @@ class Ingestion:
         texts = [chunk.context + chunk.text for chunk in chunks]
         languages = await asyncio.to_thread(lambda: [language_of(text) for text in texts])
         await self._note(languages)
-        vectors, unnoted = await self._vectors(dict(zip(hashes, texts, strict=True)))
-        rows = await asyncio.to_thread(self._rows, chunks, hashes, vectors, languages)
+        found = await self._vectors(dict(zip(hashes, texts, strict=True)))
+        self._in_part |= {
+            chunk.ordinal for chunk, key in zip(chunks, hashes, strict=True) if key in found.cut
+        }
+        rows = await asyncio.to_thread(self._rows, chunks, hashes, found.vectors, languages)
         with self._attempt.stage("store"):
             await self._write(rows)
-        self._attempt.rows_stored += len(rows)
+        self._attempt.stored(len(rows))
         self._attempt.answered(Dependency.VECTOR_STORE)
-        await self._reuse.note(row for row in rows if row.content_hash not in unnoted)
+        places = {key: self._place(chunk) for chunk, key in zip(chunks, hashes, strict=True)}
+        await self._reuse.note(
+            {key: place for key, place in places.items() if key not in found.cut | found.elsewhere}
+        )
+        await self._reuse.note_copies({key: places[key] for key in found.elsewhere})
 
     async def _note(self, languages: Sequence[str | None]) -> None:
         """Have queries look for words in the forms of these languages, from before any row has
@@ -229,27 +274,25 @@ class Ingestion:
         self._attempt.lease.check()
         await self._tools.vectors.write(self._tools.model.space, rows)
 
-    async def _vectors(
-        self, texts: dict[str, str]
-    ) -> tuple[dict[str, Sequence[float]], Collection[str]]:
-        """The vector of each text, by content hash: from the old rows, from other documents, or
-        embedded. Also those that nobody is to look for here: what was found in another document,
-        and what is the vector of a text's beginning only."""
+    async def _vectors(self, texts: dict[str, str]) -> _Found:
+        """The vector of each text: from the old rows, from other documents, or embedded."""
         target, tally, model = self._attempt.target, self._attempt.tally, self._tools.model
-        vectors: dict[str, Sequence[float]] = {}
+        found = _Found()
+        vectors = found.vectors
         if target.live_generation is not None and target.live_space == model.space:
-            vectors.update(
-                await self._tools.vectors.vectors_by_hash(
-                    model.space,
-                    dataset=str(target.dataset_id),
-                    document=str(target.document_id),
-                    generation=target.live_generation,
-                    hashes=list(texts),
-                )
+            old, cut = await self._tools.vectors.vectors_by_hash(
+                model.space,
+                dataset=str(target.dataset_id),
+                document=str(target.document_id),
+                generation=target.live_generation,
+                hashes=list(texts),
             )
+            vectors.update(old)
+            found.cut |= cut
         missing = [key for key in texts if key not in vectors]
         elsewhere = await self._reuse.find(missing) if missing else {}
         vectors.update(elsewhere)
+        found.elsewhere |= elsewhere.keys()
         await self._saved([text for key, text in texts.items() if key in vectors])
         missing = [key for key in missing if key not in vectors]
         if missing:
@@ -257,9 +300,8 @@ class Ingestion:
             vectors.update(zip(missing, embedded.vectors, strict=True))
             await self._saved([texts[missing[index]] for index in embedded.reused])
             tally.chunks_embedded += len(missing) - len(embedded.reused)
-            self._is_cut = self._is_cut or bool(embedded.cut)
-            return vectors, {*elsewhere, *(missing[index] for index in embedded.cut)}
-        return vectors, elsewhere.keys()
+            found.cut |= {missing[index] for index in embedded.cut}
+        return found
 
     async def _saved(self, texts: Sequence[str]) -> None:
         """These were paid for before."""
@@ -309,9 +351,22 @@ class Ingestion:
                 heading_path=chunk.heading_path,
                 position=chunk.position,
                 metadata={"context": chunk.context} if chunk.context else {},
+                is_cut=chunk.ordinal in self._in_part,
             )
             for chunk, key, language in zip(chunks, hashes, languages, strict=True)
         ]
+
+    def _learn(self) -> None:
+        """Note what the stages took, for the progress of files like it."""
+        tally = self._attempt.tally
+        if "parse" in tally.stage_seconds and not (self._resumed or tally.chunks_reused):
+            self._tools.costs.learn(
+                self._attempt.target.file_name,
+                tally.stage_seconds,
+                total_seconds=time.monotonic() - self._attempt.began,
+                file_bytes=self._file_bytes,
+                characters=self._characters,
+            )
 
     def _rows_of_generation(self) -> RowsOfGeneration:
         target = self._attempt.target
@@ -336,17 +391,18 @@ class Ingestion:
 
 
 def _pages_read(summary: ParseSummary) -> dict[str, Any] | None:
-    if summary.pages_with_text is None:
+    if summary.pages_with_text is None and not summary.attachments:
         return None
     return {
         "with_text": summary.pages_with_text,
-        "by_ocr": summary.pages_by_ocr or 0,
-        "notes": [_note_fields(note) for note in summary.page_notes],
+        "by_ocr": summary.pages_by_ocr,
+        "notes": [_fields(note) for note in summary.page_notes],
+        "attachments": [_fields(each) for each in summary.attachments],
     }
 
 
-def _note_fields(note: PageNote) -> dict[str, Any]:
-    return {name: value for name, value in asdict(note).items() if value is not None}
+def _fields(said: PageNote | AttachmentPages) -> dict[str, Any]:
+    return {name: value for name, value in asdict(said).items() if value is not None}
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -35,6 +35,13 @@ class Policy:
     def tries_max(self) -> int:
         return 1 + len(self.retry_delays)
 
+    @property
+    def storing_min(self) -> timedelta:
+        """How long an attempt may store new rows in any case, even if it took until the soft limit
+        to pass over those of the attempts before it; well before the hard one."""
+        left = max(self.hard_limit - self.soft_limit, timedelta(0))
+        return min(left / 2, self.soft_limit / 10)
+
     def soft_limit_of(self, file_bytes: int) -> timedelta:
         """So late that an attempt gets past what the one before it has stored."""
         return self.soft_limit + self._reading_time(file_bytes)

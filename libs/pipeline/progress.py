@@ -1,4 +1,4 @@
-"""How far an attempt is, written to the job at most once a second."""
+"""How far an attempt is: written to the job once a second at most, told to listeners more often."""
 
 import time
 
@@ -6,48 +6,73 @@ from db.engine import Sessions
 from db.repositories.breakers import BreakerRepository
 from db.repositories.jobs import JobRepository
 from pipeline.attempt import Attempt
+from pipeline.costs import Costs
+from pipeline.course import Course
+from pipeline.ticks import Tick, Ticks
 
 WRITE_EVERY_SECONDS = 1.0
-# While blocks are still being read the total is a guess by the share of the file that was read.
-GUESS_PERCENT_MAX = 90
-# Counting and switching come after the last row.
-ROWS_PERCENT = 95
+TICK_EVERY_SECONDS = 0.35
 
 
 class Progress:
-    """`total` is set once the number of chunks is known; until then `characters` tells how far."""
+    """Tells what its `course` makes of what happens. All but `read` and `advance` return at once.
 
-    def __init__(self, sessions: Sessions, attempt: Attempt, *, file_bytes: int) -> None:
+    These two raise FenceRaised when the job is no longer the attempt's.
+    """
+
+    def __init__(
+        self, sessions: Sessions, attempt: Attempt, *, costs: Costs, ticks: Ticks, file_bytes: int
+    ) -> None:
         self._sessions = sessions
         self._attempt = attempt
-        self._done = 0
+        self._ticks = ticks
+        self._course = Course(costs, file_bytes)
         self._stored = 0
         self._written_at = attempt.began
-        self._file_bytes = max(file_bytes, 1)
-        self._cut = 0
-        self._characters = 0
-        self.total: int | None = None
+        self._ticked_at = 0.0
 
-    def cut(self, *, chunks: int, characters: int) -> None:
-        """So many chunks were cut so far, from so many characters."""
-        self._cut, self._characters = chunks, characters
+    def cut(self, *, chunks: int) -> None:
+        """So many chunks were cut so far."""
+        self._course.cut = chunks
 
-    @property
-    def percent(self) -> int:
-        if self.total is not None:
-            return ROWS_PERCENT * self._done // max(self.total, 1)
-        # Right for text, too low for what is packed, and never above what is done.
-        read = min(self._characters / self._file_bytes, 1.0)
-        return int(GUESS_PERCENT_MAX * read * self._done / max(self._cut, self._done, 1))
+    def know(self, *, chunks: int) -> None:
+        """All was read, and makes so many chunks."""
+        self._course.total = chunks
+
+    async def read(self, *, characters: int) -> None:
+        """So many characters were read so far."""
+        self._course.characters = characters
+        await self._tell()
 
     async def advance(self, chunks: int, *, stored: int) -> None:
-        """Count finished chunks, of which `stored` are news and the others were there already.
-
-        Raises:
-            FenceRaised: the job is no longer the attempt's.
-        """
-        self._done += chunks
+        """Count finished chunks, of which `stored` are news and the others were there already."""
+        self._course.done += chunks
         self._stored += stored
+        await self._tell()
+
+    def tick(self) -> None:
+        """Tell listeners where the attempt is, unless they were told just now."""
+        now = time.monotonic()
+        if now - self._ticked_at < TICK_EVERY_SECONDS:
+            return
+        self._ticked_at = now
+        claim, tally = self._attempt.claim, self._attempt.tally
+        self._ticks.offer(
+            Tick(
+                tenant_id=claim.tenant_id,
+                dataset_id=claim.dataset_id,
+                document_id=claim.document_id,
+                job_id=claim.job_id,
+                stage=tally.stage or "",
+                percent=self._course.percent,
+                chunks_done=self._course.done,
+                tokens=tally.tokens,
+                seconds_left=self._course.seconds_left(now - self._attempt.began),
+            )
+        )
+
+    async def _tell(self) -> None:
+        self.tick()
         now = time.monotonic()
         if now - self._written_at < WRITE_EVERY_SECONDS:
             return
@@ -56,9 +81,9 @@ class Progress:
             await JobRepository(session).progress(
                 self._attempt.claim,
                 stage=self._attempt.tally.stage or "",
-                percent=self.percent,
-                chunks_done=self._done,
-                tokens=self._attempt.tally.tokens,
+                percent=self._course.percent,
+                chunks_done=self._course.done,
+                seconds_left=self._course.seconds_left(now - self._attempt.began),
                 got_further=self._stored > 0,
             )
             if self._stored:

@@ -77,10 +77,9 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Hits, best first. `tokens` were embedded for the query. `caveats` are for people too: code
-    and sentence. `more`: there is a page behind this one."""
+    """Hits, best first. `caveats` are for people too: code and sentence. `more`: there is a page
+    behind this one."""
 
     hits: list[Passage]
     more: bool = False
-    tokens: int = 0
     caveats: dict[Caveat, str] = field(default_factory=dict)

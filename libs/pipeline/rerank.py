@@ -7,6 +7,7 @@ there is an order to fall back on.
 """
 
 import asyncio
+import json
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ import httpx
 from pydantic import SecretStr
 
 ANSWER_BYTES_MAX = 1_000_000  # some 100 bytes a passage; more is no answer to a few hundred
+PART_BYTES = 65_536
 CONNECTIONS_MAX = 32
 
 
@@ -56,7 +58,10 @@ class Reranker:
         key = model.api_key.get_secret_value()
         client = httpx.AsyncClient(
             timeout=model.timeout.total_seconds(),
-            headers={"Authorization": f"Bearer {key}"} if key else {},
+            headers={
+                "Accept-Encoding": "identity",  # what is packed has no known size
+                **({"Authorization": f"Bearer {key}"} if key else {}),
+            },
             limits=httpx.Limits(max_connections=CONNECTIONS_MAX),
             follow_redirects=False,  # a key must not wander
         )
@@ -76,19 +81,27 @@ class Reranker:
         try:
             # The client's own limit is of each read: an answer may drip in without end.
             async with asyncio.timeout(self._model.timeout.total_seconds()):
-                answer = await self._client.post(self._model.url, json=self._body(query, passages))
+                body = await self._ask(self._body(query, passages))
         except (httpx.TimeoutException, TimeoutError) as error:
             raise RerankFailed("the reranker did not answer in time") from error
         except httpx.HTTPError as error:
             raise RerankFailed("the reranker could not be reached") from error
-        if not answer.is_success:
-            raise RerankFailed(f"the reranker answered with status {answer.status_code}")
-        if len(answer.content) > ANSWER_BYTES_MAX:
-            raise RerankFailed("the reranker's answer is too long")
         try:
-            return read_scores(answer.json(), count=len(passages))
-        except ValueError as error:
+            return read_scores(json.loads(body), count=len(passages))
+        except (ValueError, RecursionError) as error:
             raise RerankFailed("the reranker's answer is not what was asked for") from error
+
+    async def _ask(self, question: dict[str, object]) -> bytes:
+        """The body of a good answer; no more of a bad one is read than is needed to know it."""
+        async with self._client.stream("POST", self._model.url, json=question) as answer:
+            if not answer.is_success:
+                raise RerankFailed(f"the reranker answered with status {answer.status_code}")
+            body = bytearray()
+            async for part in answer.aiter_raw(PART_BYTES):
+                body += part
+                if len(body) > ANSWER_BYTES_MAX:
+                    raise RerankFailed("the reranker's answer is too long")
+            return bytes(body)
 
     def _body(self, query: str, passages: Sequence[str]) -> dict[str, object]:
         if self._model.form is RerankFormat.TEXTS:

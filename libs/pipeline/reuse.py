@@ -5,7 +5,7 @@ up for a whole batch at once: if the row has gone since, the text is simply embe
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import structlog
@@ -15,7 +15,7 @@ from db.engine import Sessions
 from db.errors import is_away
 from db.repositories.embedded_texts import EmbeddedTextRepository, Place
 from pipeline.embed.tokens import count_tokens
-from pipeline.store.rows import Row, row_id
+from pipeline.store.rows import row_id
 from pipeline.store.vectors import VectorStore
 
 log = structlog.get_logger(__name__)
@@ -36,6 +36,7 @@ class Reuse:
         self._vectors = vectors
         self._tenant = tenant
         self._space = space
+        self._lone: set[str] = set()  # texts found at one place only
 
     async def find(self, hashes: Sequence[str]) -> dict[str, list[float]]:
         """The vectors of the texts with these content hashes, as far as there are any.
@@ -51,27 +52,40 @@ class Reuse:
             return {}
         if not places:
             return {}
-        wanted = {_row_id(place): keys[key] for key, place in places.items()}
+        self._lone |= {keys[key] for key, known in places.items() if len(known) == 1}
+        wanted = {_row_id(place): keys[key] for key, known in places.items() for place in known}
         return await self._vectors.vectors_of_rows(
             self._space,
             wanted,
             tenant=str(self._tenant),
-            datasets=sorted({str(place.dataset_id) for place in places.values()}),
+            datasets=sorted({str(each.dataset_id) for known in places.values() for each in known}),
         )
 
-    async def note(self, rows: Iterable[Row]) -> None:
-        """These are stored now. Never an error: what is not noted is paid for again at most."""
-        places = {
-            self._key(row.content_hash): Place(
-                UUID(row.dataset), UUID(row.document), row.generation, row.ordinal
-            )
-            for row in rows
-        }
+    async def note(self, places: Mapping[str, Place]) -> None:
+        """Texts, by content hash, are stored now. Never an error: what is not noted is paid for
+        again at most."""
+        if not places:
+            return
         try:
             async with self._sessions.begin() as session:
-                await EmbeddedTextRepository(session).note(places)
+                await EmbeddedTextRepository(session).note(self._by_key(places))
         except (SQLAlchemyError, OSError) as error:
             _bear(error, "reuse.note_failed")
+
+    async def note_copies(self, places: Mapping[str, Place]) -> None:
+        """Texts that were found elsewhere are stored here too. A second place is enough."""
+        lone = {text: place for text, place in places.items() if text in self._lone}
+        self._lone -= lone.keys()
+        if not lone:
+            return
+        try:
+            async with self._sessions.begin() as session:
+                await EmbeddedTextRepository(session).note_copies(self._by_key(lone))
+        except (SQLAlchemyError, OSError) as error:
+            _bear(error, "reuse.note_failed")
+
+    def _by_key(self, places: Mapping[str, Place]) -> dict[UUID, Place]:
+        return {self._key(text): place for text, place in places.items()}
 
     def _key(self, content_hash: str) -> UUID:
         named = self._tenant.bytes + f"{self._space}:{content_hash}".encode()

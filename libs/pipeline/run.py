@@ -12,8 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.engine import Sessions
 from db.errors import FenceRaised, is_away
-from db.repositories.claims import ClaimRepository
+from db.repositories.claims import ClaimRepository, Prospect
 from db.repositories.documents import DocumentRepository
+from db.repositories.usage import UsageRepository
 from pipeline.attempt import Attempt
 from pipeline.canary import IsAway
 from pipeline.errors import (
@@ -62,6 +63,11 @@ class Runner:
     precedence: Precedence = field(default_factory=Precedence)
     _running: set[UUID] = field(default_factory=set)
 
+    async def prospect(self, job_id: UUID) -> Prospect | None:
+        """What is known of a job before the claim; None if it is not queued."""
+        async with self.sessions() as session:
+            return await ClaimRepository(session).prospect(job_id)
+
     async def run(self, job_id: UUID, *, first: bool = False) -> None:
         """Make one attempt at a job, if it is due and nobody else's; `first`: before all others.
 
@@ -94,14 +100,13 @@ class Runner:
 
     async def _pass_gate(self, job_id: UUID, *, first: bool) -> None:
         with structlog.contextvars.bound_contextvars(job_id=str(job_id)):
-            async with self.sessions() as session:
-                lapses = await ClaimRepository(session).lapses(job_id)
-            if lapses is None:
+            prospect = await self.prospect(job_id)
+            if prospect is None:
                 log.info("job.not_claimed")
                 return
-            if lapses:
-                log.info("job.alone", lapses=lapses)
-            async with self.gate.way_of(lapses):
+            if prospect.lapses:
+                log.info("job.suspected", lapses=prospect.lapses)
+            async with self.gate.way_of(prospect.lapses):
                 await self._attempt(job_id, first=first)
 
     async def _attempt(self, job_id: UUID, *, first: bool) -> None:
@@ -179,6 +184,10 @@ class Runner:
         """Write how the attempt ended, trying again while Postgres is away and the lease holds."""
         if error is None:
             return  # written together with the switch
+        if isinstance(error, LeaseLost):
+            log.info("job.lease_lost")
+            await self._settle(attempt)
+            return
         away = (
             isinstance(error, DependencyError)
             and error.is_away
@@ -191,16 +200,29 @@ class Runner:
                     await write_verdict(session, attempt, error, away=away)
             except (LeaseLost, FenceRaised):
                 log.info("job.lease_lost", error_code=error.code)
+                await self._settle(attempt)
                 return
             except (SQLAlchemyError, OSError) as failure:
                 if not is_away(failure):
                     # The lease runs out, and the announcer counts that.
                     log.error("job.verdict_refused", exc_info=failure)
+                    await self._settle(attempt)
                     return
                 log.warning("job.verdict_failed", error=type(failure).__name__)
                 await asyncio.sleep(VERDICT_PAUSE_SECONDS)
             else:
                 return
+
+    async def _settle(self, attempt: Attempt) -> None:
+        """Write down what was paid, and saved, by an attempt that has no say in its job any more.
+
+        A call that is answered later yet is written down by the ledger.
+        """
+        try:
+            async with self.sessions.begin() as session:
+                await UsageRepository(session).write([(attempt.claim, attempt.tally.bill)])
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("usage.write_failed", error=type(error).__name__)
 
 
 def _ours(error: BaseException) -> PipelineError:

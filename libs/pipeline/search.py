@@ -11,7 +11,7 @@ from db.engine import Sessions
 from db.repositories.searching import SearchedDataset, SearchRepository
 from pipeline.analysis import analyse_query
 from pipeline.candidates import Candidate, Lists, rank, rank_over_spaces
-from pipeline.embed.client import Embedder
+from pipeline.embed.client import Embedder, QueryCost
 from pipeline.embed.errors import EmbedderError, EmbeddingInputRejected
 from pipeline.embed.tokens import count_tokens
 from pipeline.filter_values import Operator
@@ -50,7 +50,6 @@ class _Space:
     name: str
     datasets: tuple[SearchedDataset, ...]
     vector: Sequence[float] | None
-    tokens: int | None = None  # of the query, where the endpoint told them
 
     @property
     def dataset_ids(self) -> list[UUID]:
@@ -84,8 +83,9 @@ class Searcher:
         self._named_documents_max = named_documents_max
         self._passages = Passages(sessions, vectors)
 
-    async def search(self, question: Question) -> Answer:
-        """Up to `limit` hits of live rows from `offset` on.
+    async def search(self, question: Question, cost: QueryCost | None = None) -> Answer:
+        """Up to `limit` hits of live rows from `offset` on. What its query has cost is added to
+        `cost`, also if the search fails afterwards.
 
         Raises:
             DatasetNotFound: the tenant has no such dataset.
@@ -107,7 +107,7 @@ class Searcher:
             return Answer([])
         caveats: dict[Caveat, str] = {}
         look = self._image_space if by_image else self._spaces
-        spaces = await look(question, datasets, caveats)
+        spaces = await look(question, datasets, caveats, cost)
         ranked = await self._ranked(narrowed, spaces, caveats)
         ranked = await self._reranked(narrowed, ranked, caveats)
         if question.one_per_document:
@@ -124,12 +124,15 @@ class Searcher:
                 neighbours=0 if by_image else question.neighbours,
             ),
             more=question.offset + question.limit < min(len(ranked), WINDOW),
-            tokens=await self._tokens(question, spaces),
             caveats=caveats,
         )
 
     async def _spaces(
-        self, question: Question, datasets: list[SearchedDataset], caveats: dict[Caveat, str]
+        self,
+        question: Question,
+        datasets: list[SearchedDataset],
+        caveats: dict[Caveat, str],
+        cost: QueryCost | None,
     ) -> list[_Space]:
         """The spaces to look in; the one that the model in use makes comes with a vector."""
         names = list(dict.fromkeys(dataset.space for dataset in datasets))
@@ -138,7 +141,7 @@ class Searcher:
             own = self._embedder.model.space
             try:
                 if own in names:
-                    vector = await self._embedder.embed_query(question.query)
+                    vector = await self._embedder.embed_query(question.query, cost)
                 if names != [own]:
                     raise ForeignSpace
             except (EmbedderError, EmbeddingInputRejected, ForeignSpace) as error:
@@ -157,7 +160,11 @@ class Searcher:
         ]
 
     async def _image_space(
-        self, question: Question, datasets: list[SearchedDataset], caveats: dict[Caveat, str]
+        self,
+        question: Question,
+        datasets: list[SearchedDataset],
+        caveats: dict[Caveat, str],
+        cost: QueryCost | None,
     ) -> list[_Space]:
         """One space for all datasets: that of the image model in use."""
         if self._images is None:
@@ -168,6 +175,13 @@ class Searcher:
             answered = await self._images.embed_query(content)
         except ImageRefused as refused:
             raise EmbeddingInputRejected(0) from refused
+        if cost is not None:
+            # A picture counts only if the endpoint says how much.
+            counted = (
+                0 if answered.tokens else await asyncio.to_thread(count_tokens, question.query)
+            )
+            cost.tokens += answered.tokens or counted
+            cost.tokens_counted += counted
         async with self._sessions() as session:
             missing = await SearchRepository(session, question.tenant_id).any_without_images(
                 [dataset.id for dataset in datasets], space
@@ -177,7 +191,7 @@ class Searcher:
                 "Some documents were indexed before this image endpoint was configured; their "
                 "images are found once a job was triggered for them (POST /jobs)."
             )
-        return [_Space(space, tuple(datasets), answered.vectors[0], answered.tokens)]
+        return [_Space(space, tuple(datasets), answered.vectors[0])]
 
     async def _narrowed(self, question: Question, dataset_ids: list[UUID]) -> Question | None:
         """The question with the documents that its filter leaves, if they are few; None if there
@@ -334,20 +348,6 @@ class Searcher:
         judged.sort(key=lambda each: (-(each.rerank or 0.0), each.row.id))
         return judged + ranked[reranker.depth :]
 
-    async def _tokens(self, question: Question, spaces: Sequence[_Space]) -> int:
-        """What was embedded of the query; a picture counts only if the endpoint says how much."""
-        if not _embedded(spaces):
-            return 0
-        if question.mode is not Mode.IMAGE:
-            prefixed = self._embedder.model.query_prefix + question.query
-            return await asyncio.to_thread(count_tokens, prefixed)
-        told = sum(space.tokens or 0 for space in spaces)
-        return told or await asyncio.to_thread(count_tokens, question.query)
-
 
 def _words(question: Question, space: _Space) -> str:
     return analyse_query(question.query, space.languages)
-
-
-def _embedded(spaces: Sequence[_Space]) -> bool:
-    return any(space.vector is not None for space in spaces)

@@ -38,16 +38,16 @@ async def process(tools: Tools, attempt: Attempt) -> None:
         PipelineError: what went wrong; `verdict.py` decides what becomes of the job.
         FenceRaised: the job is no longer the attempt's.
     """
-    await attempt.step()
-    with attempt.stage("fetch"):
-        version = await _look(tools, attempt)
-    if version is not None:
-        attempt.etag, attempt.file_bytes = version.etag, version.size
-    attempt.answered(Dependency.OBJECT_STORE)
+    with tools.batcher.expecting(attempt.claim.job_id):
+        await attempt.step()
+        with attempt.stage("fetch"):
+            version = await _look(tools, attempt)
+        attempt.answered(Dependency.OBJECT_STORE)
+        if version is not None:
+            attempt.etag, attempt.file_bytes = version.etag, version.size
+            await _index(tools, attempt, version)
     if version is None:
         await _remove(tools, attempt)
-    else:
-        await _index(tools, attempt, version)
 
 
 async def _look(tools: Tools, attempt: Attempt) -> ObjectVersion | None:
@@ -192,8 +192,9 @@ async def _index(tools: Tools, attempt: Attempt, version: ObjectVersion) -> None
         ingestion = Ingestion(
             tools, attempt, generation=generation, resumed=resumed, file_bytes=version.size
         )
-        with tools.batcher.expecting(claim.job_id):
-            built = await ingestion.run(text, etag=version.etag, fingerprint=wanted)
+        built = await ingestion.run(text, etag=version.etag, fingerprint=wanted)
+        if text.pictures:
+            tools.batcher.passed(claim.job_id)
         pictures = await write_images(tools, attempt, text, generation=generation, resumed=resumed)
     built = replace(
         built,

@@ -5,6 +5,7 @@ a later attempt, other chunking or another embedding model need no second downlo
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -180,10 +181,13 @@ class DocumentText:
         )
         with canonical as writer:
             async with parse as parsing:
+                began = time.monotonic()
                 async for batch in parsing:
+                    self._attempt.spent("parse", time.monotonic() - began)
                     self._attempt.check()
                     await asyncio.to_thread(_write, writer, batch)
                     yield batch
+                    began = time.monotonic()
                 self._summary = parsing.summary
             with on_scratch():
                 await asyncio.to_thread(writer.finish, parsing.summary)

@@ -15,7 +15,6 @@ from pipeline.errors import (
     DependencyError,
     DocumentError,
     Interrupted,
-    LeaseLost,
     ObjectChanged,
     PermanentError,
     PipelineError,
@@ -40,9 +39,6 @@ async def write_verdict(
     Raises:
         FenceRaised: the job is no longer the attempt's.
     """
-    if isinstance(error, LeaseLost):
-        log.info("job.lease_lost")
-        return
     await DocumentRepository(session).hold(attempt.claim)
     jobs, claim, tally = JobRepository(session), attempt.claim, attempt.tally
     code, message = error.code, error.explanation

@@ -1,6 +1,7 @@
 """What the API itself refuses. Which HTTP answer each one becomes is `problems.py`'s to say."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 
@@ -38,6 +39,23 @@ class OperatorOnly(RequestRefused):
         super().__init__("This belongs to the deployment. Use a key with the role 'operator'.")
 
 
+class CsrfTokenMissing(RequestRefused):
+    """A browser's request to change something does not show that a page of ours has sent it."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(
+            message or "Send the `csrf_token` of GET /api/v1/session as the header X-CSRF-Token."
+        )
+
+
+class TooManyLogins(RequestRefused):
+    """An address that has failed to log in too often lately."""
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__("Too many logins from this address have failed. Try again later.")
+        self.retry_after = retry_after
+
+
 class InvalidRequest(RequestRefused):
     """The request breaks a rule that its shape alone does not show."""
 
@@ -60,6 +78,20 @@ class ForeignObjectKey(RequestRefused):
         super().__init__(
             f"The object keys of this dataset are {dataset_id}/ followed by a file name."
         )
+
+
+class MultipartNotFound(RequestRefused):
+    """The upload in parts has ended, or is not one of this file."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no such upload of this file: it was completed, aborted, or dropped by the "
+            "bucket after a week. Begin a new one."
+        )
+
+
+class MultipartIncomplete(RequestRefused):
+    """The bucket does not have all the parts as they are named."""
 
 
 class IdempotencyKeyReused(RequestRefused):

@@ -31,6 +31,7 @@ from pydantic import BaseModel
 from api import (
     bulk_requests,
     health,
+    multipart_shapes,
     problems,
     requests,
     search_requests,
@@ -41,7 +42,19 @@ from api import (
 from api.errors import IdempotencyKeyReused
 from api.idempotency import KEY_CHARS_MAX, KEY_HEADER, REPLAYED_HEADER
 from api.problems import KINDS
-from api.routes import audits, quarantine, tenant, usage, work_list
+from api.routes import (
+    audits,
+    document_content,
+    job_list,
+    live,
+    past,
+    quarantine,
+    service_state,
+    session,
+    tenant,
+    usage,
+    work_list,
+)
 
 DESCRIPTION = """\
 Files go into a dataset by signed upload URLs; what arrives is parsed, cut, embedded and searchable
@@ -51,6 +64,11 @@ seconds later:
 2. Upload each file to its URL, by `PUT`, with the headers that stand beside it. No API key there.
 3. Follow the dataset until it is `ready`.
 4. Search it.
+
+A WebSocket at `/api/v1/datasets/{id}/events`, or at `/api/v1/events`, tells what happens as it
+happens: JSON messages of the types `ready`, `event`, `progress`, `lagged` and `ping`. Open it with
+the API key in `Authorization`; after a cut open `?cursor=N` with the last cursor you saw, and what
+you missed comes first. *Live* below has the same events as pages; the README has the close codes.
 
 To try it here, press *Authorize* and paste an API key.
 
@@ -63,9 +81,13 @@ TAGS = {
     "Uploads": "More files for a dataset, or newer versions of those it has.",
     "Documents": "The files of a dataset, each as its latest job left it.",
     "Search": "The passages that answer a question, with their places in the files.",
+    "Session": "The login of a browser with an API key.",
     "Tenant": "Whom the API key belongs to; a pause of everything.",
     "Usage": "Tokens and costs of embedding, and what was saved.",
     "Jobs": "The work on the documents: how far it is, why it failed, what to do again.",
+    "Operation": "Workers, queues and breakers, and how it went until now.",
+    "Live": "Every change of state, in order and none missed. A WebSocket at the same paths tells "
+    "them as they happen, and the progress of jobs between them.",
     "Audits": "Bucket, tables and index compared on demand, and mended.",
     "Quarantine": "Messages of the queue that made no job. For keys with the role `operator`.",
     "Health": "For those who run the service. Without a key.",
@@ -79,10 +101,17 @@ DECLARING = (
     search_requests,
     search_views,
     work_list,
+    job_list,
+    document_content,
+    past,
+    service_state,
+    session,
     tenant,
     usage,
     quarantine,
     audits,
+    multipart_shapes,
+    live,
     health,
     problems,
 )

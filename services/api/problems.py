@@ -5,6 +5,7 @@ nobody foresaw becomes a 500 that names the request, so that its log lines can b
 nothing else.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,21 +19,26 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 
 from api.errors import (
+    CsrfTokenMissing,
     FieldError,
     ForeignObjectKey,
     IdempotencyKeyInUse,
     IdempotencyKeyReused,
     InvalidRequest,
+    MultipartIncomplete,
+    MultipartNotFound,
     ObjectNotFound,
     OperatorOnly,
     ReadOnlyKey,
     RequestRefused,
     RequestTimedOut,
+    TooManyLogins,
     Unauthenticated,
 )
 from api.wording import in_words
 from db.errors import (
     AuditNotFound,
+    CursorExpired,
     DatasetNotFound,
     DocumentNotFound,
     JobConflict,
@@ -94,16 +100,31 @@ KINDS: Mapping[type[Exception], Kind] = {
     Unauthenticated: Kind(HTTPStatus.UNAUTHORIZED, "unauthenticated", "A valid API key is needed"),
     ReadOnlyKey: Kind(HTTPStatus.FORBIDDEN, "read_only_key", "The API key may only read"),
     OperatorOnly: Kind(HTTPStatus.FORBIDDEN, "operator_only", "The API key is no operator's"),
+    CsrfTokenMissing: Kind(
+        HTTPStatus.FORBIDDEN, "csrf_token_missing", "The request is not the page's own"
+    ),
+    TooManyLogins: Kind(
+        HTTPStatus.TOO_MANY_REQUESTS, "too_many_logins", "Too many logins have failed"
+    ),
     InvalidRequest: INVALID,
     ForeignObjectKey: Kind(
         HTTPStatus.BAD_REQUEST, "foreign_object_key", "The object is not the dataset's"
     ),
     ObjectNotFound: Kind(HTTPStatus.NOT_FOUND, "object_not_found", "There is no such object"),
+    MultipartNotFound: Kind(
+        HTTPStatus.NOT_FOUND, "multipart_not_found", "There is no such upload in parts"
+    ),
+    MultipartIncomplete: Kind(
+        HTTPStatus.CONFLICT, "multipart_incomplete", "Parts of the upload are missing"
+    ),
     DatasetNotFound: Kind(HTTPStatus.NOT_FOUND, "dataset_not_found", "There is no such dataset"),
     DocumentNotFound: Kind(HTTPStatus.NOT_FOUND, "document_not_found", "There is no such document"),
     JobNotFound: Kind(HTTPStatus.NOT_FOUND, "job_not_found", "There is no such job"),
     JobConflict: Kind(HTTPStatus.CONFLICT, "job_conflict", "The job's state does not allow this"),
     AuditNotFound: Kind(HTTPStatus.NOT_FOUND, "audit_not_found", "There is no such audit"),
+    CursorExpired: Kind(
+        HTTPStatus.GONE, "cursor_expired", "Events after this cursor are not kept any more"
+    ),
     MessageNotFound: Kind(HTTPStatus.NOT_FOUND, "message_not_found", "There is no such message"),
     MessageConflict: Kind(HTTPStatus.CONFLICT, "message_conflict", "The message makes no job"),
     IdempotencyKeyInUse: Kind(
@@ -258,6 +279,8 @@ def _headers(kind: Kind, error: Exception) -> dict[str, str]:
         told = error.retry_after if isinstance(error, DependencyError) else None
         wait = min(told or RETRY_AFTER, RETRY_AFTER_MAX)
         return {"Retry-After": str(max(1, round(wait.total_seconds())))}
+    if isinstance(error, TooManyLogins):
+        return {"Retry-After": str(max(1, math.ceil(error.retry_after.total_seconds())))}
     if isinstance(error, IdempotencyKeyInUse):
         return {"Retry-After": "1"}
     if isinstance(error, HTTPException) and error.headers:

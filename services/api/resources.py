@@ -2,15 +2,22 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from redis.asyncio import Redis
 
 from api.auth import Authentication
+from api.queues import QueueReader
+from api.sessions import FailedLogins
 from api.settings import ApiSettings
 from db.engine import Sessions, create_engine, session_factory
 from pipeline.embed.client import Embedder
-from pipeline.embed.configured import configured_model, configured_pace, open_pace_redis
+from pipeline.embed.configured import (
+    configured_model,
+    configured_pace,
+    open_pace_redis,
+    pace_name,
+)
 from pipeline.images.client import ImageEmbedder
 from pipeline.images.model import configured_image_model
 from pipeline.rerank import Reranker
@@ -32,6 +39,8 @@ class Resources:
     images: ImageEmbedder | None
     searcher: Searcher
     authentication: Authentication
+    queues: QueueReader
+    failed_logins: FailedLogins = field(default_factory=FailedLogins)
 
 
 @asynccontextmanager
@@ -87,4 +96,9 @@ async def open_resources(settings: ApiSettings) -> AsyncIterator[Resources]:
                 images=images,
             ),
             authentication=Authentication(sessions),
+            queues=QueueReader(
+                redis,
+                namespace=settings.redis_namespace,
+                pace_name=pace_name(settings, namespace=settings.redis_namespace),
+            ),
         )

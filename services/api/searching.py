@@ -16,12 +16,13 @@ from api.resources import Resources
 from api.search_requests import Search
 from api.search_views import CaveatView, HitView, ImagesFound, SearchView, crop_of
 from db.repositories.usage import UsageRepository
+from pipeline.embed.client import QueryCost
 from pipeline.embed.model import EmbeddingModel
 from pipeline.filters import Filter, FilterError
 from pipeline.filters import parse as parse_filter
 from pipeline.images.model import CROP_MEDIA_TYPE, ImageModel
 from pipeline.passages import Passage
-from pipeline.questions import Answer, Caveat, Mode, Question
+from pipeline.questions import Caveat, Mode, Question
 from pipeline.store.rows import StoredRow
 
 log = structlog.get_logger(__name__)
@@ -59,14 +60,17 @@ async def answer_search(
         rerank=data.rerank,
     )
     started = perf_counter()
-    answer = await resources.searcher.search(question)
+    cost = QueryCost()
+    try:
+        answer = await resources.searcher.search(question, cost)
+    finally:  # paid is paid, whatever the search comes to
+        await _record(cost, question, caller, resources)
     metrics.search_finished(
         data.asked_mode,
         perf_counter() - started,
         degraded=Caveat.KEYWORDS_ONLY in answer.caveats,
         not_reranked=Caveat.NOT_RERANKED in answer.caveats,
     )
-    await _record(answer, question, caller, resources)
     urls, expires_at = await _urls(answer.hits if data.include_url else [], resources, limits)
     crops = await crop_urls([hit.row for hit in answer.hits], resources, limits)
     return SearchView(
@@ -100,8 +104,10 @@ def _filter(data: Search) -> Filter:
         raise InvalidRequest(FieldError(field, message)) from error
 
 
-async def _record(answer: Answer, question: Question, caller: Caller, resources: Resources) -> None:
-    if not answer.tokens:
+async def _record(
+    cost: QueryCost, question: Question, caller: Caller, resources: Resources
+) -> None:
+    if not cost.tokens:
         return
     model: EmbeddingModel | ImageModel = resources.embedder.model
     if question.mode is Mode.IMAGE and resources.images is not None:
@@ -113,8 +119,9 @@ async def _record(answer: Answer, question: Question, caller: Caller, resources:
                 tenant_id=caller.tenant_id,
                 dataset_id=asked[0] if len(asked) == 1 else None,
                 model=model.model,
-                tokens=answer.tokens,
-                cost=model.cost_of(answer.tokens),
+                tokens=cost.tokens,
+                tokens_counted=cost.tokens_counted,
+                cost=model.cost_of(cost.tokens),
             )
     except (SQLAlchemyError, OSError) as error:
         # The answer is there and paid for; refused now it would be paid for again.

@@ -50,6 +50,15 @@ class ApiSettings(
         timedelta(seconds=20), validation_alias="SLUICE_API_SHUTDOWN_SECONDS"
     )
     connections_max: int = Field(1_000, ge=1, validation_alias="SLUICE_API_CONNECTIONS")
+    live_connections_max: int = Field(
+        500,
+        ge=1,
+        validation_alias="SLUICE_LIVE_CONNECTIONS",
+        description="WebSockets of a process; they count among its connections",
+    )
+    live_connections_per_tenant: int = Field(
+        100, ge=1, validation_alias="SLUICE_LIVE_CONNECTIONS_PER_TENANT"
+    )
 
     upload_bytes_max: ByteSize = Field(
         ByteSize(PUT_BYTES_MAX), ge=1, le=PUT_BYTES_MAX, validation_alias="SLUICE_UPLOAD_BYTES_MAX"

@@ -2,17 +2,22 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.auth import Caller
 from api.errors import FieldError, InvalidRequest
 from api.file_names import object_key
 from api.limits import Limits
 from api.requests import NewFile
-from api.views import UploadUrlView
-from db.repositories.changes import Change
+from api.resources import Resources
+from api.views import CompletedUploadsView, JobView, UploadUrlView
+from db.repositories.audit_log import AuditLogRepository
+from db.repositories.changes import Change, ChangeRepository
+from db.repositories.datasets import DatasetRepository
+from db.repositories.job_history import JobHistoryRepository
 from db.repositories.uploads import Expected, UploadRepository
 from pipeline.store.objects import ObjectStore
 
@@ -56,7 +61,7 @@ async def expect(
     tenant_id: UUID,
     dataset_id: UUID,
     files: Sequence[NewFile],
-    limits: Limits,
+    expiry: timedelta,
 ) -> None:
     """Write down what was signed; the caller holds the dataset."""
     await UploadRepository(session, tenant_id, dataset_id).expect(
@@ -70,7 +75,7 @@ async def expect(
             )
             for file in files
         ],
-        expiry=limits.upload_url_expiry,
+        expiry=expiry,
     )
 
 
@@ -102,3 +107,33 @@ async def arrived(
     if failure is not None:
         raise failure  # alone, and out here so that it keeps its own cause
     return [change for each in looks if (change := each.result()) is not None]
+
+
+async def take_in(
+    resources: Resources,
+    caller: Caller,
+    dataset_id: UUID,
+    file_names: Sequence[str],
+    limits: Limits,
+) -> CompletedUploadsView:
+    """Queue a job for each of these files that the bucket has.
+
+    Raises:
+        DatasetNotFound: the dataset was deleted meanwhile.
+        DependencyError: the bucket could not be asked.
+    """
+    changes = await arrived(resources.objects, dataset_id, file_names, reason="upload")
+    async with resources.sessions.begin() as session:
+        await DatasetRepository(session, caller.tenant_id).hold(dataset_id)
+        jobs = await ChangeRepository(session).apply(changes, large_bytes=limits.large_bytes)
+        AuditLogRepository(session).record(
+            caller, "uploads.completed", dataset_id, files=len(changes)
+        )
+        rows = await JobHistoryRepository(session, caller.tenant_id).of_ids(
+            [job_id for job_id in jobs.values() if job_id is not None]
+        )
+    there = {change.file_name for change in changes}
+    return CompletedUploadsView(
+        jobs=[JobView.of(row) for row in rows],
+        missing=[name for name in file_names if name not in there],
+    )

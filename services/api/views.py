@@ -52,6 +52,16 @@ class ChunkingView:
 
 
 @dataclass(frozen=True, slots=True)
+class ProgressView:
+    """How far a dataset is, and how many of its jobs are unfinished. `seconds_left` is what these
+    may take, by what was finished lately; null if too little was."""
+
+    percent: int
+    seconds_left: int | None
+    unfinished: int
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetView:
     """`document_count` leaves out what was deleted; `chunk_count` is what search looks through.
     Nothing is indexed while it is `paused`, or while the whole tenant is: `tenant_paused`."""
@@ -59,7 +69,7 @@ class DatasetView:
     id: UUID
     name: str
     status: DatasetStatus
-    progress: int
+    progress: ProgressView
     document_count: int
     searchable_count: int
     failed_count: int
@@ -77,7 +87,11 @@ class DatasetView:
             id=row.id,
             name=row.name,
             status=dataset_status(row.counts),
-            progress=dataset_progress(row.counts),
+            progress=ProgressView(
+                percent=dataset_progress(row.counts),
+                seconds_left=row.seconds_left,
+                unfinished=row.counts.unfinished,
+            ),
             document_count=row.counts.documents,
             searchable_count=row.counts.searchable,
             failed_count=row.counts.failed,
@@ -190,24 +204,37 @@ class DocumentView:
 class PageNoteView:
     """Of a page that is not simply text. `confidence` is how sure the recognition was; `uncovered`
     is the share of what looks like writing that the page's own text does not cover. Both from 0
-    to 1."""
+    to 1. `attachment` names the attached file of a mail that the page is of."""
 
     page: int
     reason: PageReason
     confidence: float | None
     uncovered: float | None
+    attachment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentView:
+    """The pages of an attached file; those of the mail are the sums of these."""
+
+    name: str
+    page_count: int | None
+    pages_with_text: int | None
+    pages_by_ocr: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentDetailView(DocumentView):
-    """A document with what is to be said of its pages: of the first thousand that need a note."""
+    """A document with what is to be said of its pages: of the first thousand that need a note.
+    `attachments` are those of a mail that have pages."""
 
     page_notes: list[PageNoteView]
+    attachments: list[AttachmentView]
 
     @classmethod
     def of(cls, row: DocumentRow) -> Self:
         view = DocumentView.of(row)
-        notes = (row.document.pages_read or {}).get("notes", [])
+        pages = row.document.pages_read or {}
         return cls(
             **{field.name: getattr(view, field.name) for field in fields(DocumentView)},
             page_notes=[
@@ -216,8 +243,18 @@ class DocumentDetailView(DocumentView):
                     reason=PageReason(note["reason"]),
                     confidence=note.get("confidence"),
                     uncovered=note.get("uncovered"),
+                    attachment=note.get("attachment"),
                 )
-                for note in notes
+                for note in pages.get("notes", [])
+            ],
+            attachments=[
+                AttachmentView(
+                    name=each["name"],
+                    page_count=each.get("page_count"),
+                    pages_with_text=each.get("pages_with_text"),
+                    pages_by_ocr=each.get("pages_by_ocr"),
+                )
+                for each in pages.get("attachments", [])
             ],
         )
 
@@ -231,21 +268,26 @@ class JobView:
     another try is to come. Jobs that failed alike have one `error_fingerprint`. `stalled`: the
     worker has given no sign of life for some 18 s; after 30 the job goes to another. Costs are US
     dollars, as text; null if the model has no price or nothing was embedded. `tokens_saved` is
-    about what the `texts_reused` would have taken, whose vectors were there already.
+    about what the `texts_reused` would have taken, whose vectors were there already. `worker` is
+    that of the latest attempt; `duration_seconds` count from the first one to the end, or to now.
+    `seconds_left` is an estimate, of a job that is being worked on.
     """
 
     task_id: UUID
     dataset_id: UUID
+    dataset_name: str
     document_id: UUID
     file_name: str
     object_key: str
     reason: str
     status: Status
     stalled: bool
+    worker: str | None
     stage: str | None
     waiting_for: WaitingFor | None
     dependency: str | None
     progress: int
+    seconds_left: int | None
     retries: int
     attempts: int
     chunks_done: int
@@ -262,6 +304,7 @@ class JobView:
     updated_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    duration_seconds: float | None
     next_attempt_at: datetime | None
 
     @classmethod
@@ -270,20 +313,23 @@ class JobView:
         return cls(
             task_id=job.id,
             dataset_id=job.dataset_id,
+            dataset_name=row.dataset_name,
             document_id=job.document_id,
             file_name=row.file_name,
             object_key=row.object_key,
             reason=job.reason,
             status=Status(job.status),
             stalled=row.stalled,
+            worker=row.worker,
             stage=job.stage,
             waiting_for=_waiting_for(job, held=row.held),
             dependency=job.dependency,
             progress=job.progress,
+            seconds_left=job.seconds_left,
             retries=retries(job.tries),
             attempts=job.attempts,
             chunks_done=job.chunks_done,
-            tokens=job.tokens,
+            tokens=row.tokens,
             cost=money_or_none(row.cost),
             texts_reused=row.texts_reused,
             tokens_saved=row.tokens_saved,
@@ -296,6 +342,7 @@ class JobView:
             updated_at=job.updated_at,
             started_at=job.started_at,
             finished_at=job.finished_at,
+            duration_seconds=row.duration_seconds,
             next_attempt_at=(
                 job.run_after if job.status == Status.QUEUED and not row.held else None
             ),

@@ -36,6 +36,7 @@ from poller.cloudflare import (
 )
 from poller.intake import Intake, Source
 from poller.listener import Listener
+from poller.sampler import Sampler
 from poller.settings import PollerSettings
 from poller.upkeep import Upkeep
 
@@ -121,6 +122,7 @@ async def main(settings: PollerSettings) -> None:
             announcer.run(stop),
             listener.run(stop),
             Upkeep(sessions, objects, vectors).run(stop),
+            Sampler(sessions).run(stop),
             audit.run(stop),
             audit_runs.run(stop),
         ]

@@ -9,8 +9,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.engine import Sessions
 from db.repositories import idempotency
+from db.repositories.browser_sessions import BrowserSessionRepository
 from db.repositories.embedded_texts import EmbeddedTextRepository
+from db.repositories.events import EventRepository
 from db.repositories.upkeep import Purge, UpkeepRepository
+from db.repositories.workers import WorkerRepository
 from pipeline.errors import DependencyError, code_of
 from pipeline.store.objects import ObjectStore
 from pipeline.store.vectors import VectorStore
@@ -24,6 +27,9 @@ AFTER_ERROR = timedelta(seconds=15)
 PURGES_PER_ROUND = 100
 TOMBSTONES_PER_ROUND = 200
 ANSWERS_PER_ROUND = 500
+WORKERS_PER_ROUND = 100
+EVENTS_PER_ROUND = 2_000
+EVENTS_KEPT = timedelta(days=30)  # as long as a client may have been away and still resume
 # A lease of an attempt on a deleted dataset has run out long before.
 DATASET_GRACE = timedelta(minutes=5)
 # An upload that began just before its URL expired has ended by then.
@@ -63,9 +69,18 @@ class Upkeep:
             await upkeep.queue_stranded_removals(TOMBSTONES_PER_ROUND)
             await upkeep.forget_unused_uploads(after=UPLOAD_GRACE, limit=TOMBSTONES_PER_ROUND)
             await idempotency.forget(session, limit=ANSWERS_PER_ROUND)
+            await BrowserSessionRepository(session).forget(ANSWERS_PER_ROUND)
+            await WorkerRepository(session).forget(WORKERS_PER_ROUND)
+            forgotten = await EventRepository(session).forget(
+                older_than=EVENTS_KEPT, limit=EVENTS_PER_ROUND
+            )
         purged = await self._purge_generations()
         await self._purge_datasets()
-        return buried == TOMBSTONES_PER_ROUND or purged == PURGES_PER_ROUND
+        return (
+            buried == TOMBSTONES_PER_ROUND
+            or purged == PURGES_PER_ROUND
+            or forgotten == EVENTS_PER_ROUND
+        )
 
     async def _purge_generations(self) -> int:
         async with self._sessions() as session:

@@ -17,8 +17,9 @@ from tempfile import mkdtemp
 import structlog
 
 from db.engine import Sessions, create_engine, session_factory
-from pipeline.account import recorder
+from pipeline.account import Ledger
 from pipeline.canary import Canaries
+from pipeline.doors import SHARE_MAX, Door
 from pipeline.embed.batcher import Batcher
 from pipeline.embed.client import Embedder
 from pipeline.embed.configured import configured_model, configured_pace, open_pace_redis
@@ -29,11 +30,16 @@ from pipeline.lease import LeaseKeeper
 from pipeline.parse.docling_models import engine_name
 from pipeline.parse.limits import ParseLimits
 from pipeline.parse.pool import ParserPool
+from pipeline.queue import PROCESS_DOCUMENT, PROCESS_LARGE_DOCUMENT, PROCESS_NEXT_DOCUMENT
 from pipeline.run import Runner
 from pipeline.stages import process
 from pipeline.store.objects import ObjectStore
 from pipeline.store.vectors import VectorStore
+from pipeline.ticks import RedisTicks
 from pipeline.tools import Tools
+from worker.middleware.metrics import BUSY, note_end
+from worker.reception import Reception
+from worker.recycle import Recycle
 from worker.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)
@@ -44,8 +50,14 @@ SCRATCH_PREFIX = "sluice-worker-"
 @dataclass(frozen=True, slots=True)
 class Resources:
     runner: Runner
+    reception: Reception
     stack: AsyncExitStack
     stopping: asyncio.Event
+
+    def stop(self) -> None:
+        """Begin no attempt any more, and ask those under way to end."""
+        self.stopping.set()
+        self.reception.shut()
 
     async def close(self) -> None:
         await self.stack.aclose()
@@ -77,7 +89,7 @@ async def open_resources(settings: WorkerSettings) -> Resources:
     )
     stack.push_async_callback(engine.dispose)
     sessions = session_factory(engine)
-    keeper = LeaseKeeper(lambda: _keeper_sessions(settings))
+    keeper = LeaseKeeper(lambda: own_sessions(settings, "sluice-worker-leases"))
     keeper.start()
     stack.callback(keeper.stop)
     scratch = _scratch(settings.scratch_dir, stack)
@@ -102,11 +114,23 @@ async def open_resources(settings: WorkerSettings) -> Resources:
     redis = open_pace_redis(settings.redis_url.get_secret_value())
     stack.push_async_callback(redis.aclose)
     pace = configured_pace(settings, redis, namespace=settings.redis_namespace)
+    ticks = RedisTicks(redis, namespace=settings.redis_namespace)
+    publishing = asyncio.create_task(ticks.run())
+    stack.callback(publishing.cancel)
     embedder = await stack.enter_async_context(Embedder(model, pace))
+    doors = {
+        PROCESS_NEXT_DOCUMENT: Door(settings.small_files),
+        PROCESS_DOCUMENT: Door(settings.small_files),
+        PROCESS_LARGE_DOCUMENT: Door(SHARE_MAX),
+    }
+    small = (doors[PROCESS_NEXT_DOCUMENT], doors[PROCESS_DOCUMENT])
+    ledger = Ledger(sessions)
+    stack.push_async_callback(ledger.aclose)
     batcher = Batcher(
         embedder,
         concurrent_calls=settings.embedding_concurrency,
-        record=recorder(sessions),
+        record=ledger.record,
+        is_followed=lambda: any(door.is_pressed for door in small),
     )
     stack.push_async_callback(batcher.aclose)
     policy = settings.policy()
@@ -131,10 +155,12 @@ async def open_resources(settings: WorkerSettings) -> Resources:
         batcher=batcher,
         model=model,
         parsers=parsers,
+        ledger=ledger,
         policy=policy,
         scratch=scratch,
         is_away=canaries.is_away,
         images=images,
+        ticks=ticks,
     )
     runner = Runner(
         sessions=sessions,
@@ -142,10 +168,13 @@ async def open_resources(settings: WorkerSettings) -> Resources:
         policy=policy,
         process=partial(process, tools),
         is_away=canaries.is_away,
-        worker=f"{socket.gethostname()}:{os.getpid()}",
+        worker=worker_name(),
         stopping=stopping,
     )
-    return Resources(runner, stack, stopping)
+    recycle = Recycle(jobs=settings.recycle_jobs, memory_bytes=settings.recycle_memory)
+    reception = Reception(runner, doors, recycle, ended=note_end)
+    BUSY.set_function(lambda: reception.under_way)
+    return Resources(runner, reception, stack, stopping)
 
 
 async def _warm(vectors: VectorStore, embedder: Embedder) -> None:
@@ -159,12 +188,18 @@ async def _warm(vectors: VectorStore, embedder: Embedder) -> None:
         log.warning("worker.not_warm", error_code=error.code, dependency=error.dependency)
 
 
-def _keeper_sessions(settings: WorkerSettings) -> Sessions:
+def worker_name() -> str:
+    """How jobs and people call this process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def own_sessions(settings: WorkerSettings, application_name: str) -> Sessions:
+    """One connection for a thread with an event loop of its own."""
     return session_factory(
         create_engine(
             settings.database_url.get_secret_value(),
             pool_size=1,
-            application_name="sluice-worker-leases",
+            application_name=application_name,
             prepared_statements=settings.database_prepared_statements,
         )
     )

@@ -32,6 +32,14 @@ class WorkerSettings(
     LogSettings,
 ):
     scratch_dir: Path = Field(Path(gettempdir()), validation_alias="SLUICE_SCRATCH_DIR")
+    small_files: int = Field(
+        256,
+        ge=4,
+        le=4096,
+        validation_alias="SLUICE_SMALL_FILES",
+        description="files of 16 KiB under way at once, of one lane; of larger ones fewer, down to "
+        "four",
+    )
     parsers: int = Field(
         4,
         ge=1,

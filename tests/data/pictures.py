@@ -39,6 +39,17 @@ def encoded(images: Sequence[Image.Image], kind: str, **options: object) -> byte
     return out.getvalue()
 
 
+def tiff_directories(content: bytes) -> list[int]:
+    """Where those of a little-endian TIFF begin."""
+    found = [int.from_bytes(content[4:8], "little")]
+    while True:
+        entries = int.from_bytes(content[found[-1] : found[-1] + 2], "little")
+        end = found[-1] + 2 + 12 * entries
+        if not (following := int.from_bytes(content[end : end + 4], "little")):
+            return found
+        found.append(following)
+
+
 def pdf_of(pages: Sequence[tuple[Sequence[str], Image.Image | None]]) -> bytes:
     """Each page with lines of real text at its top, and a picture below them, a pixel half a
     point."""

@@ -2,21 +2,11 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
 from stack.backends import Backends
-from support.databases import fresh_database
-from support.product import Client, Product
-
-# What a deployment would set to minutes is seconds here, so that a test can wait for it.
-QUICK = {
-    "SLUICE_RETRY_DELAYS": "1,1,1",
-    "SLUICE_AUDIT_SECONDS": "5",
-    "SLUICE_AUDIT_GRACE_SECONDS": "3",
-    "SLUICE_PARSERS": "2",
-}
+from support.product import Client, Product, running_product
 
 
 @pytest.fixture(scope="module")
@@ -24,22 +14,9 @@ async def product(
     backends: Backends, database_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Product]:
     """Poller, one worker and the api, on a database and a Redis namespace of their own."""
-    url = backends.environment()["DATABASE_URL"]
-    async with fresh_database(url, template=database_template) as database_url:
-        running = Product(
-            backends,
-            {
-                **QUICK,
-                "DATABASE_URL": database_url,
-                "SLUICE_REDIS_NAMESPACE": f"e2e-{uuid4().hex[:8]}",
-                "SLUICE_MILVUS_PREFIX": f"e2e_{uuid4().hex[:8]}_",
-            },
-            tmp_path_factory.mktemp("services"),
-        )
-        try:
-            yield running.start()
-        finally:
-            running.close()
+    folder = tmp_path_factory.mktemp("services")
+    async with running_product(backends, database_template, folder) as running:
+        yield running
 
 
 @pytest.fixture

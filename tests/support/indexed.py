@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from db.engine import Sessions
 from db.models import Attempt as AttemptRow
 from db.models import Dataset
-from pipeline.account import recorder
+from pipeline.account import Ledger
 from pipeline.embed.batcher import Batcher
 from pipeline.embed.client import Embedder
 from pipeline.embed.configured import configured_model
@@ -58,7 +58,9 @@ async def tools(
         await parsers.start()
         stack.push_async_callback(parsers.close)
         embedder = await stack.enter_async_context(Embedder(model))
-        batcher = Batcher(embedder, record=recorder(sessions))
+        ledger = Ledger(sessions)
+        stack.push_async_callback(ledger.aclose)
+        batcher = Batcher(embedder, record=ledger.record)
         stack.push_async_callback(batcher.aclose)
         yield Tools(
             sessions=sessions,
@@ -67,6 +69,7 @@ async def tools(
             batcher=batcher,
             model=model,
             parsers=parsers,
+            ledger=ledger,
             policy=Policy(),
             scratch=tmp_path,
         )

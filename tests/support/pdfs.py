@@ -1,12 +1,23 @@
 """Small PDFs for tests, set line by line: what stands where, how large, in which font."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from data.hostile_pdfs import objects, stream
 
 WIDTH, HEIGHT = 595, 842
-FONTS = {"regular": b"Helvetica", "bold": b"Helvetica-Bold", "code": b"Courier"}
+# What `nameless` shows is Helvetica; which characters that are it does not say.
+FONTS = {
+    "regular": b"Helvetica",
+    "bold": b"Helvetica-Bold",
+    "code": b"Courier",
+    "nameless": b"Helvetica",
+}
+NO_NAMES = (
+    b"/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /N def"
+    b" 1 begincodespacerange <00> <FF> endcodespacerange"
+    b" 1 beginbfrange <21> <7E> <E021> endbfrange endcmap end end"
+)
 
 
 @dataclass(slots=True)
@@ -31,10 +42,24 @@ class Sheet:
         return self
 
     def lines(
-        self, texts: Sequence[str], left: float, top: float, *, size: float = 10, pitch: float = 12
+        self,
+        texts: Sequence[str],
+        left: float,
+        top: float,
+        *,
+        size: float = 10,
+        pitch: float = 12,
+        font: str = "regular",
     ) -> "Sheet":
         for number, text in enumerate(texts):
-            self.line(text, left, top + number * pitch, size=size)
+            self.line(text, left, top + number * pitch, size=size, font=font)
+        return self
+
+    def in_white(self, write: Callable[["Sheet"], object]) -> "Sheet":
+        """What is written so is in the text layer, and nobody sees it."""
+        self.content.append(b"1 g")
+        write(self)
+        self.content.append(b"0 g")
         return self
 
     def rule(self, left: float, top: float, right: float) -> "Sheet":
@@ -52,8 +77,9 @@ def pdf_of(*sheets: Sheet) -> bytes:
     """The sheets as a file."""
     bodies = [b"<< /Type /Catalog /Pages 2 0 R >>", b""]
     bodies += [
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /%s /Encoding /WinAnsiEncoding >>" % name
-        for name in FONTS.values()
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /%s /Encoding /WinAnsiEncoding %s >>"
+        % (name, b"/ToUnicode %d 0 R" % (len(FONTS) + 4) if key == "nameless" else b"")
+        for key, name in FONTS.items()
     ]
     bodies.append(
         stream(
@@ -64,6 +90,7 @@ def pdf_of(*sheets: Sheet) -> bytes:
     )
     fonts = b" ".join(b"/F%d %d 0 R" % (at, at + 3) for at in range(len(FONTS)))
     image = len(bodies)
+    bodies.append(stream(NO_NAMES))
     pages = []
     for sheet in sheets:
         bodies.append(stream(b"\n".join(sheet.content)))

@@ -2,10 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
+from uuid import uuid4
 
 import httpx
 import psutil
@@ -15,6 +17,7 @@ from stack.part import Part
 from stack.ports import free_ports
 from stack.processes import Service
 from stack.services import api, api_key, migrate, poller, worker
+from support.databases import fresh_database
 
 READY_SECONDS = 60.0
 SETTLE_SECONDS = 60.0
@@ -22,14 +25,30 @@ POLL_SECONDS = 0.05
 FINISHED = {"completed", "failed", "cancelled"}
 
 
+# What a deployment would set to minutes is seconds here, so that a test can wait for it.
+QUICK = {
+    "SLUICE_RETRY_DELAYS": "1,1,1",
+    "SLUICE_AUDIT_SECONDS": "5",
+    "SLUICE_AUDIT_GRACE_SECONDS": "3",
+    "SLUICE_PARSERS": "2",
+}
+
+
 class Product:
     """Start it, use `client()`, kill and start parts at will; `close` ends everything."""
 
     def __init__(
-        self, backends: Backends, environment: Mapping[str, str], folder: Path, *, workers: int = 1
+        self,
+        backends: Backends,
+        environment: Mapping[str, str],
+        folder: Path,
+        *,
+        workers: int = 1,
+        port: int | None = None,
     ) -> None:
+        """`port`: the api's; any free one if not given."""
         self._folder = folder
-        [self._port] = free_ports(1)
+        self._port = port or free_ports(1)[0]
         self.environment = {
             **backends.process_environment(),
             **environment,
@@ -127,6 +146,31 @@ class Product:
 
     def _service(self, part: Part) -> Service:
         return Service(part, self._folder / f"{part.name}.log")
+
+
+@asynccontextmanager
+async def running_product(
+    backends: Backends, template: str, folder: Path, *, port: int | None = None
+) -> AsyncIterator[Product]:
+    """Poller, one worker and the api, on a database and a Redis namespace of their own."""
+    url = backends.environment()["DATABASE_URL"]
+    name = uuid4().hex[:8]
+    async with fresh_database(url, template=template) as database_url:
+        running = Product(
+            backends,
+            {
+                **QUICK,
+                "DATABASE_URL": database_url,
+                "SLUICE_REDIS_NAMESPACE": f"e2e-{name}",
+                "SLUICE_MILVUS_PREFIX": f"e2e_{name}_",
+            },
+            folder,
+            port=port,
+        )
+        try:
+            yield running.start()
+        finally:
+            running.close()
 
 
 @dataclass

@@ -5,6 +5,8 @@ from collections.abc import Set as AbstractSet
 from aiohttp import web
 
 PREFLIGHT_SECONDS = 3600
+# Of parts that were uploaded, and of a PDF that a page reads bit by bit.
+EXPOSED = "ETag, Accept-Ranges, Content-Range"
 METHODS = "GET, HEAD, PUT, POST, DELETE"
 
 
@@ -20,7 +22,7 @@ class Cors:
             return {}
         return {
             "Access-Control-Allow-Origin": origin,
-            "Access-Control-Expose-Headers": "ETag",
+            "Access-Control-Expose-Headers": EXPOSED,
             "Vary": "Origin",
         }
 

@@ -192,13 +192,15 @@ def _print_summary(options: Options, credentials: Credentials) -> None:
         return
     url = public["SLUICE_API_URL"]
     print(f"""
-  API      {url}
+  console  {url}
+  API key  {public["SLUICE_API_KEY"]}  (the console asks for it, once)
   docs     {url}/docs
-  API key  {public["SLUICE_API_KEY"]}
 
 Next:
   make demo                      upload the sample files, watch them, search them
   source {shown_path(options.layout)}
+  .venv/bin/sluice upload my.pdf --dataset papers
+  .venv/bin/sluice search 'what is it about' --dataset papers
   curl -H "Authorization: Bearer $SLUICE_API_KEY" "$SLUICE_API_URL/api/v1/datasets"
   make logs                      follow every log (make logs PART=worker for one)
   make status                    what runs, where, since when

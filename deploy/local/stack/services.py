@@ -13,9 +13,10 @@ from .probes import answers_http
 
 BACKENDS = ("postgres", "valkey", "milvus", "objects", "cloudflare", "embeddings")
 LOCAL_TENANT = "local"
-# So many jobs of each lane at once: a process holds no more messages of a queue than it prefetches.
+# So many messages of each lane wait in a process for which it has no room; a job that is under way
+# holds none (SLUICE_SMALL_FILES).
 WORKER_PREFETCH = 4
-# One more than ordinary and large files can take together: it is free for whoever comes next.
+# One more than those of ordinary and large files: it is free for whoever comes next.
 WORKER_THREADS = 2 * WORKER_PREFETCH + 1
 # How long an idle worker sleeps at most between two looks at the queue: it is part of every wait.
 IDLE_POLL_MILLISECONDS = 200
@@ -65,8 +66,6 @@ def worker(
     *,
     number: int,
     metrics_port: int,
-    threads: int = WORKER_THREADS,
-    prefetch: int = WORKER_PREFETCH,
 ) -> Part:
     return Part(
         name=f"worker-{number}",
@@ -75,12 +74,12 @@ def worker(
             # on the PATH and may find another than this.
             str(Path(sys.executable).with_name("dramatiq")), "worker.main",
             "--processes", "1",
-            "--threads", str(threads),
+            "--threads", str(WORKER_THREADS),
         ),
         environment={
             **environment,
             "SLUICE_WORKER_METRICS_PORT": str(metrics_port),
-            "dramatiq_queue_prefetch": str(prefetch),
+            "dramatiq_queue_prefetch": str(WORKER_PREFETCH),
             "dramatiq_worker_timeout": str(IDLE_POLL_MILLISECONDS),
         },
         ready=answers_http(metrics_port, "/metrics"),

@@ -6,8 +6,9 @@ from db.models.documents import Document
 from db.models.intake import QuarantinedMessage, UploadHint
 from db.models.jobs import Attempt, Job, Outcome, Status, WaitingFor
 from db.models.ledger import AuditEntry, Breaker, EmbeddedText, Event, Usage
+from db.models.operation import HistorySample, Worker
 from db.models.requests import AuditKind, AuditRun, AuditStatus, IdempotentRequest
-from db.models.tenants import ApiKey, Role, Tenant
+from db.models.tenants import ApiKey, BrowserSession, Role, Tenant
 
 __all__ = [
     "ApiKey",
@@ -18,10 +19,12 @@ __all__ = [
     "AuditStatus",
     "Base",
     "Breaker",
+    "BrowserSession",
     "Dataset",
     "Document",
     "EmbeddedText",
     "Event",
+    "HistorySample",
     "IdempotentRequest",
     "Job",
     "Outcome",
@@ -32,4 +35,5 @@ __all__ = [
     "UploadHint",
     "Usage",
     "WaitingFor",
+    "Worker",
 ]

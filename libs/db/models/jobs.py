@@ -40,6 +40,9 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
 
 
+_DURATION = text("(finished_at - coalesce(started_at, finished_at))")
+
+
 class Job(Base):
     """At most one unfinished job a document: a partial unique index holds that."""
 
@@ -92,6 +95,32 @@ class Job(Base):
         Index("ix_jobs_tenant_id_status_id", "tenant_id", "status", "id"),
         Index("ix_jobs_dataset_id_id", "dataset_id", "id"),
         Index("ix_jobs_dataset_id_status_id", "dataset_id", "status", "id"),
+        # The orders of a list; each has an entry of a finished job only.
+        *(
+            Index(
+                name,
+                owner,
+                "status",
+                value,
+                "id",
+                postgresql_where=text("finished_at is not null"),
+            )
+            for name, owner, value in (
+                ("ix_jobs_finished", "tenant_id", "finished_at"),
+                ("ix_jobs_duration", "tenant_id", _DURATION),
+                ("ix_jobs_tokens", "tenant_id", "tokens"),
+                ("ix_jobs_dataset_finished", "dataset_id", "finished_at"),
+                ("ix_jobs_dataset_duration", "dataset_id", _DURATION),
+                ("ix_jobs_dataset_tokens", "dataset_id", "tokens"),
+            )
+        ),
+        Index(
+            "ix_jobs_error_code",
+            "tenant_id",
+            "error_code",
+            "id",
+            postgresql_where=text("error_code is not null"),
+        ),
     )
 
     id: Mapped[Key]
@@ -120,6 +149,7 @@ class Job(Base):
 
     stage: Mapped[str | None]
     progress: Mapped[int] = mapped_column(server_default="0")  # percent
+    seconds_left: Mapped[int | None]  # as its attempt estimated when it wrote the progress last
     chunks_done: Mapped[int] = mapped_column(server_default="0")
     tokens: Mapped[int] = mapped_column(server_default="0")
     error_code: Mapped[str | None]
@@ -136,7 +166,10 @@ class Attempt(Base):
     """One claim of a job and how it ended; the history survives everything."""
 
     __tablename__ = "attempts"
-    __table_args__ = (UniqueConstraint("job_id", "fence"),)
+    __table_args__ = (
+        UniqueConstraint("job_id", "fence"),
+        Index("ix_attempts_worker", "worker", "job_id"),
+    )
 
     id: Mapped[Key]
     job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"))

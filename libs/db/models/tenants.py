@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, CreatedAt, Key
@@ -43,3 +43,16 @@ class ApiKey(Base):
     key_hash: Mapped[bytes] = mapped_column(unique=True)
     created_at: Mapped[CreatedAt]
     revoked_at: Mapped[datetime | None]
+
+
+class BrowserSession(Base):
+    """A login with an API key; only the SHA-256 of the token in the browser's cookie is kept."""
+
+    __tablename__ = "browser_sessions"
+    __table_args__ = (Index("ix_browser_sessions_expires_at", "expires_at"),)
+
+    id: Mapped[Key]
+    token_hash: Mapped[bytes] = mapped_column(unique=True)
+    api_key_id: Mapped[UUID] = mapped_column(ForeignKey("api_keys.id"), index=True)
+    created_at: Mapped[CreatedAt]
+    expires_at: Mapped[datetime]

@@ -110,9 +110,12 @@ class AnnouncingRepository:
                 job.error_fingerprint = error_fingerprint(job.error_code, job.stage, job.error)
                 record_event(self._session, job, "job.failed", error_code="attempts_exhausted")
             else:
+                # It keeps its place, before all that came after it: behind a backlog, the work of
+                # a dead worker would be taken up again only when that is done.
                 job.status = Status.QUEUED
-                # A removal never fails; one that keeps lapsing comes back less often.
-                job.run_after = func.now() + timedelta(seconds=30) * max(lapses - lapses_max, 0)
+                if lapses > lapses_max:
+                    # A removal never fails; one that keeps lapsing comes back less often.
+                    job.run_after = func.now() + timedelta(seconds=30) * (lapses - lapses_max)
                 record_event(self._session, job, "job.lapsed", lapses=lapses)
             reaped.append(job.id)
         await self._session.flush()

@@ -15,8 +15,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.ids import uuid7
-from db.models import Dataset, Document, Event, Job, Status, UploadHint, WaitingFor
+from db.models import Dataset, Document, Job, Status, UploadHint, WaitingFor
 from db.repositories.bell import UNFINISHED, ring
+from db.repositories.history import record_event
 from db.repositories.tombstones import REMOVAL_REASON, bury
 
 
@@ -79,6 +80,7 @@ class ChangeRepository:
                 # A new version deserves a try of its own, now.
                 job.run_after, job.waiting_for, job.tries = now, None, 0
                 job.lapses = 0
+                record_event(self._session, job, "job.queued", reason=change.reason)
                 made = True
             if job is not None and job.reason == REMOVAL_REASON and document.deleted_at is None:
                 # What it removed came back: a job like others now, which a pause holds back.
@@ -193,16 +195,7 @@ class ChangeRepository:
             large=(document.size or 0) >= large_bytes,
         )
         self._session.add(job)
-        self._session.add(
-            Event(
-                tenant_id=job.tenant_id,
-                dataset_id=job.dataset_id,
-                document_id=job.document_id,
-                job_id=job.id,
-                kind="job.queued",
-                data={"reason": change.reason},
-            )
-        )
+        record_event(self._session, job, "job.queued", reason=change.reason)
         return job
 
     async def _close_hints(self, document_ids: list[UUID], now: datetime) -> None:

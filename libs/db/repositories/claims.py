@@ -26,15 +26,28 @@ class Claim:
     document_id: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """A queued job: how often a lease of it ran out, and how large its file was said to be."""
+
+    lapses: int
+    file_bytes: int | None
+
+
 class ClaimRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def lapses(self, job_id: UUID) -> int | None:
-        """How often a lease of this job ran out; None if the job is not queued."""
-        return await self._session.scalar(
-            select(Job.lapses).where(Job.id == job_id, Job.status == Status.QUEUED)
-        )
+    async def prospect(self, job_id: UUID) -> Prospect | None:
+        """What is known before the claim; None if the job is not queued."""
+        row = (
+            await self._session.execute(
+                select(Job.lapses, Document.size)
+                .join(Document, Document.id == Job.document_id)
+                .where(Job.id == job_id, Job.status == Status.QUEUED)
+            )
+        ).one_or_none()
+        return None if row is None else Prospect(*row)
 
     async def claim(self, job_id: UUID, *, worker: str, lease: timedelta) -> Claim | None:
         """Lease a due job to one attempt; None if it is finished, not due, or leased."""
@@ -120,7 +133,7 @@ class ClaimRepository:
 
 
 def record(session: AsyncSession, claim: Claim, kind: str, data: dict[str, Any]) -> None:
-    """Number what an attempt did to its job, for clients that follow along."""
+    """Write down what an attempt did to its job, for clients that follow along."""
     session.add(
         Event(
             tenant_id=claim.tenant_id,

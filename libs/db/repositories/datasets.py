@@ -5,9 +5,10 @@ one by one: a document with a live generation and no unfinished or failed job ha
 only the jobs that have not completed are looked at.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,8 +17,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from db.errors import DatasetNotFound
-from db.models import Dataset, Document, Job, Status, Tenant, UploadHint
+from db.models import Dataset, Document, Event, Job, Status, Tenant, UploadHint
 from db.repositories.bell import ring
+from db.repositories.events import record_dataset_event
+
+# The pace of a dataset: the jobs that its latest events say were finished, if they are enough.
+FINISHING = ("job.completed", "job.failed")
+EVENTS_LOOKED_AT = 1_000
+FINISHED_MIN = 5
+PACE_OF = timedelta(minutes=10)
 
 
 @dataclass(slots=True)
@@ -63,6 +71,7 @@ class DatasetRow:
     created_at: datetime
     updated_at: datetime
     counts: DatasetCounts = field(default_factory=DatasetCounts)
+    seconds_left: int | None = None
 
 
 class DatasetRepository:
@@ -89,6 +98,7 @@ class DatasetRepository:
             )
         )
         await self._session.flush()
+        await self._record(dataset_id, "dataset.created", name=name)
 
     async def get(self, dataset_id: UUID) -> DatasetRow:
         """A dataset with its counts.
@@ -197,6 +207,9 @@ class DatasetRepository:
             values["chunk_overlap"] = chunking.overlap
             values["chunk_heading_prefix"] = chunking.heading_prefix
         await self._update(dataset_id, updated_at=func.now(), **values)
+        changed = {"name": name, "priority": priority, "paused": paused, "chunking": chunking}
+        told = [what for what, value in changed.items() if value is not None]
+        await self._record(dataset_id, "dataset.changed", changed=told)
         if priority is not None:
             await self._move_queued(dataset_id, priority)
         if priority is not None or paused is False:
@@ -209,7 +222,11 @@ class DatasetRepository:
             DatasetNotFound: the tenant has no such dataset, or it was deleted already.
         """
         await self._update(dataset_id, deleted_at=func.now(), updated_at=func.now())
+        await self._record(dataset_id, "dataset.deleted")
         await ring(self._session)
+
+    async def _record(self, dataset_id: UUID, kind: str, **data: Any) -> None:
+        await record_dataset_event(self._session, Dataset.id == dataset_id, kind, **data)
 
     async def _update(self, dataset_id: UUID, **values: Any) -> None:
         updated = await self._session.scalar(
@@ -269,9 +286,42 @@ class DatasetRepository:
                 created_at=dataset.created_at,
                 updated_at=dataset.updated_at,
                 counts=counts[dataset.id],
+                seconds_left=await self._seconds_left(dataset.id, counts[dataset.id]),
             )
             for dataset in datasets
         ]
+
+    async def _seconds_left(self, dataset_id: UUID, counts: DatasetCounts) -> int | None:
+        """What the unfinished jobs may take, at the pace of those that finished last; None if too
+        few did."""
+        if not counts.unfinished:
+            return None
+        running = select(func.max(Job.seconds_left)).where(
+            Job.dataset_id == dataset_id, Job.status == Status.PROCESSING
+        )
+        latest = (
+            select(Event.kind, Event.created_at)
+            .where(Event.dataset_id == dataset_id, Event.number.is_not(None))
+            .order_by(Event.number.desc())
+            .limit(EVENTS_LOOKED_AT)
+            .subquery()
+        )
+        pace = (
+            select(
+                func.count(),
+                func.extract("epoch", func.now() - func.min(latest.c.created_at)),
+                running.scalar_subquery(),
+            )
+            .select_from(latest)
+            .where(latest.c.kind.in_(FINISHING), latest.c.created_at > func.now() - PACE_OF)
+        )
+        row = (await self._session.execute(pace)).one()
+        finished, seconds = int(row[0]), float(row[1] or 0)
+        longest: int | None = row[2]
+        if finished >= FINISHED_MIN:
+            waiting = math.ceil(counts.unfinished * seconds / finished)
+            return max(waiting, longest or 0)
+        return longest if counts.unfinished == 1 else None
 
     async def _counts(self, ids: list[UUID]) -> dict[UUID, DatasetCounts]:
         counts = {dataset_id: DatasetCounts() for dataset_id in ids}

@@ -8,8 +8,9 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.models import Dataset, Document, Event, Job
+from db.models import Dataset, Document, Job
 from db.repositories.claims import Claim
+from db.repositories.history import record_document_event
 from db.repositories.jobs import JobRepository
 
 
@@ -156,7 +157,13 @@ class DocumentRepository:
         if built.generation > 1:
             document.purge_after = document.live_at + purge_delay
         document.updated_at = document.live_at
-        self._record(document, claim, "document.searchable")
+        record_document_event(
+            self._session,
+            document,
+            "document.searchable",
+            job_id=claim.job_id,
+            chunks=built.chunk_count,
+        )
         await self._session.flush()
 
     async def hold(self, claim: Claim) -> None:
@@ -190,7 +197,7 @@ class DocumentRepository:
             document.removed_at = now
             searchable = document.live_generation is not None
             document.removed_unasked_at = now if searchable and not asked else None
-            self._record(document, claim, "document.removed")
+            record_document_event(self._session, document, "document.removed", job_id=claim.job_id)
         document.live_generation = document.live_etag = document.live_fingerprint = None
         document.live_space = document.live_at = document.live_image_space = None
         document.building_etag = document.building_fingerprint = None
@@ -206,6 +213,7 @@ class DocumentRepository:
         await self._jobs.check(claim)
         document.deleted_at = document.deleted_etag = document.deleted_modified = None
         document.purge_after = await self._now() + purge_delay
+        record_document_event(self._session, document, "document.restored", job_id=claim.job_id)
         await self._jobs.remove_no_more(claim)
         await self._session.flush()
 
@@ -261,14 +269,3 @@ class DocumentRepository:
 
     async def _now(self) -> datetime:
         return (await self._session.execute(select(func.now()))).scalar_one()
-
-    def _record(self, document: Document, claim: Claim, kind: str) -> None:
-        self._session.add(
-            Event(
-                tenant_id=document.tenant_id,
-                dataset_id=document.dataset_id,
-                document_id=document.id,
-                job_id=claim.job_id,
-                kind=kind,
-            )
-        )

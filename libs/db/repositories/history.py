@@ -1,21 +1,38 @@
 """What happened, written down in the transaction in which it happened."""
 
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.models import Attempt, Event, Job, Outcome
+from db.models import Attempt, Document, Event, Job, Outcome
 
 
 def record_event(session: AsyncSession, job: Job, kind: str, **data: Any) -> None:
-    """Number a change of a job's state, for clients that follow along."""
+    """Write down a change of a job's state, for clients that follow along."""
     session.add(
         Event(
             tenant_id=job.tenant_id,
             dataset_id=job.dataset_id,
             document_id=job.document_id,
             job_id=job.id,
+            kind=kind,
+            data=data,
+        )
+    )
+
+
+def record_document_event(
+    session: AsyncSession, document: Document, kind: str, *, job_id: UUID | None = None, **data: Any
+) -> None:
+    """Write down a change of a document's own state; `job_id`: the job that made it, if one did."""
+    session.add(
+        Event(
+            tenant_id=document.tenant_id,
+            dataset_id=document.dataset_id,
+            document_id=document.id,
+            job_id=job_id,
             kind=kind,
             data=data,
         )
@@ -48,6 +65,7 @@ CLEAN_SLATE: dict[str, Any] = {
     "lapses": 0,
     "dependency_waits": 0,
     "stage": None,
+    "seconds_left": None,
 }
 
 

@@ -1,16 +1,17 @@
 """Jobs and their attempts as clients see them: filtered, newest first."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, and_, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Double, and_, case, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.errors import JobNotFound
-from db.models import Attempt, Dataset, Document, Job, Status, Tenant, Usage
+from db.models import Attempt, Dataset, Document, Event, Job, Status, Tenant, Usage
 from db.repositories.pauses import held_back
 
 # A lease lasts 30 s and is renewed every 8: so little is left only if two renewals did not come.
@@ -57,12 +58,17 @@ class JobRow:
     """A job, the document that it is about, and what it has cost in US dollars.
 
     `held` while a pause keeps it queued, `stalled` while its worker has given no sign of life.
-    `cost` None: the price is not known, or nothing was embedded.
+    `cost` None: the price is not known, or nothing was embedded. `worker` is that of the latest
+    attempt, `duration_seconds` since the first one began.
     """
 
     job: Job
     file_name: str
     object_key: str
+    dataset_name: str
+    worker: str | None
+    duration_seconds: float | None
+    tokens: int  # also those of an attempt that runs
     held: bool
     stalled: bool
     cost: Decimal | None
@@ -93,6 +99,11 @@ class JobHistoryRepository:
         query = self._visible().where(Job.id.in_(job_ids)).order_by(Job.id)
         return [JobRow(*row) for row in await self._session.execute(query)]
 
+    async def in_order(self, job_ids: Sequence[UUID]) -> list[JobRow]:
+        """These jobs, in this order."""
+        rows = {row.job.id: row for row in await self.of_ids(list(job_ids))}
+        return [rows[job_id] for job_id in job_ids if job_id in rows]
+
     async def page(self, wanted: JobFilter, *, before: UUID | None, limit: int) -> list[JobRow]:
         """The newest jobs first; `before` is the last id of the page before."""
         query = self._visible().where(*wanted.conditions()).order_by(Job.id.desc()).limit(limit)
@@ -109,9 +120,25 @@ class JobHistoryRepository:
             query = query.where(Attempt.id < before)
         return list(await self._session.scalars(query))
 
+    async def events(self, job_id: UUID, *, after: int, limit: int) -> list[Event]:
+        """What happened to a job that the caller has seen to be the tenant's, in order."""
+        query = select(Event).where(Event.job_id == job_id, Event.id > after)
+        return list(await self._session.scalars(query.order_by(Event.id).limit(limit)))
+
     def _visible(self) -> Any:
         return (
-            select(Job, Document.file_name, Document.object_key, _held(), _stalled(), *_spent())
+            select(
+                Job,
+                Document.file_name,
+                Document.object_key,
+                Dataset.name,
+                _worker(),
+                _duration(),
+                _tokens(),
+                _held(),
+                _stalled(),
+                *_spent(),
+            )
             .join(Document, Document.id == Job.document_id)
             .join(Dataset, Dataset.id == Job.dataset_id)
             .join(Tenant, Tenant.id == Job.tenant_id)
@@ -119,6 +146,29 @@ class JobHistoryRepository:
             # A repository's reader sees the rows as they are, not as this session knew them.
             .execution_options(populate_existing=True)
         )
+
+
+def _worker() -> Any:
+    latest = (
+        select(Attempt.worker)
+        .where(Attempt.job_id == Job.id)
+        .order_by(Attempt.fence.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return func.coalesce(Job.worker, latest)
+
+
+def _tokens() -> Any:
+    """A job is told at an attempt's end; attempts are after every call."""
+    paid = select(func.sum(Attempt.tokens)).where(Attempt.job_id == Job.id).scalar_subquery()
+    return cast(func.greatest(Job.tokens, paid), BigInteger)
+
+
+def _duration() -> Any:
+    """In seconds, from the first attempt to the end, or to now where one is at work."""
+    end = case((Job.status == Status.PROCESSING, func.now()), else_=Job.finished_at)
+    return cast(func.extract("epoch", end - Job.started_at), Double)
 
 
 def _stalled() -> Any:

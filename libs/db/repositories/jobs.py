@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import BigInteger, cast, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.errors import FenceRaised
@@ -53,8 +53,8 @@ class JobRepository:
         stage: str,
         percent: int,
         chunks_done: int,
-        tokens: int,
         got_further: bool,
+        seconds_left: int | None = None,
     ) -> None:
         """Say how far the attempt is; the percentage never falls.
 
@@ -66,8 +66,8 @@ class JobRepository:
             claim,
             stage=stage,
             progress=func.greatest(Job.progress, percent),
+            seconds_left=seconds_left,
             chunks_done=chunks_done,
-            tokens=func.greatest(Job.tokens, tokens),
             **(fresh if got_further else {}),
         )
 
@@ -92,7 +92,7 @@ class JobRepository:
             error_code=None,
             error=None,
             finished_at=func.now(),
-            **_UNLEASED,
+            **_ended(claim, tally),
         )
         await self._end_attempt(claim, tally, Outcome.COMPLETED)
         record(self._session, claim, "job.completed", {"chunks": document.chunk_count})
@@ -119,7 +119,7 @@ class JobRepository:
             error=message,
             error_fingerprint=error_fingerprint(code, tally.stage, message),
             finished_at=func.now(),
-            **_UNLEASED,
+            **_ended(claim, tally),
         )
         await self._end_attempt(claim, tally, Outcome.FAILED, code=code, message=message)
         record(self._session, claim, "job.failed", {"error_code": code})
@@ -150,7 +150,7 @@ class JobRepository:
             announced_at=None,
             error_code=code,
             error=message,
-            **_UNLEASED,
+            **_ended(claim, tally),
         )
         await self._end_attempt(claim, tally, Outcome.RETRY, code=code, message=message)
         record(self._session, claim, "job.retrying", {"error_code": code})
@@ -179,7 +179,7 @@ class JobRepository:
             tries=Job.tries - 1,
             error_code=code,
             error=message,
-            **_UNLEASED,
+            **_ended(claim, tally),
         )
         await self._end_attempt(claim, tally, Outcome.WAITING, code=code, message=message)
         record(self._session, claim, "job.waiting", {"error_code": code})
@@ -200,7 +200,7 @@ class JobRepository:
             announced_at=None,
             tries=0 if newer else Job.tries - 1,
             lapses=0 if newer else Job.lapses,
-            **_UNLEASED,
+            **_ended(claim, tally),
         )
         await self._end_attempt(claim, tally, Outcome.RELEASED)
         record(self._session, claim, "job.released", {})
@@ -285,15 +285,25 @@ class JobRepository:
             )
             .execution_options(synchronize_session=False)
         )
-        paid = select(func.coalesce(func.sum(Attempt.tokens), 0)).where(
-            Attempt.job_id == claim.job_id
-        )
-        await self._session.execute(
-            update(Job)
-            .where(Job.id == claim.job_id)
-            .values(tokens=paid.scalar_subquery())
-            .execution_options(synchronize_session=False)
-        )
 
 
-_UNLEASED: dict[str, Any] = {"lease_until": None, "worker": None}
+def _ended(claim: Claim, tally: AttemptTally) -> dict[str, Any]:
+    """What a job is in whatever way its attempt ends: with nobody, and with what all have paid.
+
+    Lists are ordered by the tokens: they are written with the status, which is in every index, and
+    not while an attempt is at work, where each write would otherwise touch them all.
+    """
+    others = select(func.coalesce(func.sum(Attempt.tokens), 0)).where(
+        Attempt.job_id == claim.job_id, Attempt.fence != claim.fence
+    )
+    recorded = select(Attempt.tokens).where(
+        Attempt.job_id == claim.job_id, Attempt.fence == claim.fence
+    )
+    own = func.greatest(recorded.scalar_subquery(), tally.tokens)
+    tokens = others.scalar_subquery() + own
+    return {
+        "lease_until": None,
+        "worker": None,
+        "seconds_left": None,
+        "tokens": cast(tokens, BigInteger),
+    }

@@ -1,16 +1,18 @@
 """Tenants and their API keys. Only the SHA-256 of a key is stored, so a lookup compares no key."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.ids import uuid7
 from db.models import ApiKey, Dataset, Job, Role, Status, Tenant
 from db.repositories.bell import UNFINISHED, ring
+from db.repositories.events import record_dataset_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,13 @@ class TenantRepository:
         ).one_or_none()
         return None if row is None else KeyHolder(row.id, row.tenant_id, Role(row.role))
 
+    async def valid_keys(self, api_key_ids: Collection[UUID]) -> set[UUID]:
+        """Which of these keys were not revoked."""
+        rows = await self._session.scalars(
+            select(ApiKey.id).where(ApiKey.id.in_(api_key_ids), ApiKey.revoked_at.is_(None))
+        )
+        return set(rows)
+
     async def ensure_tenant(self, name: str) -> UUID:
         """The tenant of that name, made if there is none."""
         await self._session.execute(
@@ -101,6 +110,10 @@ class TenantRepository:
             .where(Tenant.id == tenant_id)
             .values(paused_at=func.coalesce(Tenant.paused_at, func.now()) if paused else None)
             .execution_options(synchronize_session=False)
+        )
+        mine = and_(Dataset.tenant_id == tenant_id, Dataset.deleted_at.is_(None))
+        await record_dataset_event(
+            self._session, mine, "dataset.changed", changed=["tenant_paused"]
         )
         if not paused:
             await ring(self._session)

@@ -8,7 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from db.ids import uuid7
 from db.models import Document, Job, Outcome, Status
 from db.repositories.bell import UNFINISHED, ring
-from db.repositories.history import end_running_attempt, record_event, take_back
+from db.repositories.history import (
+    end_running_attempt,
+    record_document_event,
+    record_event,
+    take_back,
+)
 
 # Somebody waits for a delete, and it is cheap.
 REMOVAL_PRIORITY = 100
@@ -31,6 +36,7 @@ async def bury(session: AsyncSession, document: Document) -> UUID:
     document.building_etag = document.building_fingerprint = None
     document.chunk_count = 0
     document.updated_at = now
+    record_document_event(session, document, "document.deleted")
     return await queue_removal(session, document)
 
 
@@ -60,6 +66,6 @@ async def queue_removal(session: AsyncSession, document: Document) -> UUID:
     job.run_after = now
     job.error_code = job.error = None
     await session.flush()
-    record_event(session, job, "document.deleted")
+    record_event(session, job, "job.queued", reason=REMOVAL_REASON)
     await ring(session)
     return job.id

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import Dataset, Document, Job, UploadHint
 from db.repositories.bell import UNFINISHED
+from db.repositories.history import record_document_event
 from db.repositories.tombstones import bury, queue_removal
 
 
@@ -146,7 +147,7 @@ class UpkeepRepository:
         if not hints:
             return 0
         owners = {hint.document_id for hint in hints}
-        await self._session.execute(
+        hidden = await self._session.scalars(
             update(Document)
             .where(
                 Document.id.in_(owners),
@@ -157,8 +158,11 @@ class UpkeepRepository:
                 ),
             )
             .values(removed_at=func.now())
+            .returning(Document)
             .execution_options(synchronize_session=False)
         )
+        for document in hidden.all():
+            record_document_event(self._session, document, "document.forgotten")
         await self._session.execute(
             delete(UploadHint).where(UploadHint.id.in_([hint.id for hint in hints]))
         )

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from db.ids import uuid7
 from db.models import Document, UploadHint
 from db.repositories.bell import expect_uploads
+from db.repositories.history import record_document_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class UploadRepository:
         if not files:
             return
         # In the order of keys, as intake inserts them: two requests cannot block each other.
-        await self._session.execute(
+        new = await self._session.scalars(
             postgresql.insert(Document)
             .values(
                 [
@@ -68,7 +69,10 @@ class UploadRepository:
                 ]
             )
             .on_conflict_do_nothing(index_elements=["object_key"])
+            .returning(Document)
         )
+        for document in new.all():
+            record_document_event(self._session, document, "document.expected")
         ids = await self._session.scalars(
             select(Document.id).where(Document.object_key.in_([file.object_key for file in files]))
         )

@@ -82,14 +82,23 @@ class UsageRepository:
         dataset_id: UUID | None,
         model: str,
         tokens: int,
+        tokens_counted: int,
         cost: Decimal | None,
     ) -> None:
-        """Note the tokens of one embedded query; `cost` in US dollars, None without a price.
+        """Note the tokens of one embedded query, and how many of them we counted; `cost` in US
+        dollars, None without a price.
 
         `dataset_id` is None for a query to several datasets.
         """
         self._session.add(
-            Usage(tenant_id=tenant_id, dataset_id=dataset_id, model=model, tokens=tokens, cost=cost)
+            Usage(
+                tenant_id=tenant_id,
+                dataset_id=dataset_id,
+                model=model,
+                tokens=tokens,
+                tokens_counted=tokens_counted,
+                cost=cost,
+            )
         )
 
     async def write(self, bills: Iterable[tuple[Claim, Bill]]) -> None:

@@ -4,7 +4,8 @@ Many small documents at once would otherwise be many small calls. Inputs wait in
 and are taken in turns, so a job with thousands of chunks delays one with a single chunk by a call
 at most. A call leaves at once while no other is under way; else when it is full, or when its
 oldest input has waited for `HOLD`. In a crowd it waits longer: a little for every job that is known
-to be on its way here, until most have come. It is filled when the pace lets it go, not before.
+to be on its way here, until most have come. Where the process is full and more wait outside, a job
+that has been here makes way for one that will come. A call is filled when the pace lets it go.
 
 A text that another job of the tenant has waiting, under way or just answered is not sent again. One
 that the endpoint would not take now (429) goes back to its queue and leaves later; its call is over
@@ -44,7 +45,7 @@ HOLD = timedelta(milliseconds=50)  # what a document may wait for neighbours; a 
 # are so many times as many as those. Whoever goes first does not wait, nor do those with him.
 CROWD_MIN = 16
 HOLD_EACH = timedelta(milliseconds=40)
-HOLD_CROWD = timedelta(seconds=4)
+HOLD_CROWD = timedelta(seconds=10)  # a hundred small files, on a machine that is busy besides
 MOST = 16
 CONCURRENT_CALLS = 4
 # So long an input is sent again to an endpoint that says 429. Then its job waits in Postgres, where
@@ -57,6 +58,10 @@ BYTES_PER_TOKEN = 4  # of what is not counted yet; the pace learns the truth fro
 
 # Writes down what these have been charged; called once a call, with each of them once.
 Record = Callable[[Sequence[Payer]], Awaitable[None]]
+
+
+# Whether another job begins as soon as one has ended.
+IsFollowed = Callable[[], bool]
 
 
 async def _record_nothing(_: Sequence[Payer]) -> None:
@@ -83,11 +88,13 @@ class Batcher:
         concurrent_calls: int = CONCURRENT_CALLS,
         record: Record = _record_nothing,
         patience: timedelta = PATIENCE,
+        is_followed: IsFollowed = lambda: False,
     ) -> None:
         self._embedder = embedder
         self._concurrent_calls = concurrent_calls
         self._record = record
         self._patience = patience.total_seconds()
+        self._is_followed = is_followed
         self._turns = Turns()
         self._recent = Recent()
         self._pending: dict[bytes, Waiting] = {}  # queued, put aside or under way
@@ -95,16 +102,22 @@ class Batcher:
         self._empty_calls = 0  # those of them that wait for the pace, and take what there is then
         self._timer: asyncio.TimerHandle | None = None
         self._expected: set[object] = set()
+        self._leaving: set[object] = set()
         self._is_closed = False
 
     @contextmanager
     def expecting(self, job: object) -> Iterator[None]:
-        """The job is on its way to its first `embed`, which may never come."""
+        """The job is on its way to its first `embed`, which may never come, and then to its end."""
         self._expected.add(job)
         try:
             yield
         finally:
-            self._arrived(job)
+            self.passed(job)
+
+    def passed(self, job: object) -> None:
+        """The job comes to no further `embed`, though its attempt goes on, perhaps for long."""
+        self._leaving.discard(job)
+        self._arrived(job)
 
     def _arrived(self, job: object) -> None:
         if job in self._expected:
@@ -140,10 +153,13 @@ class Batcher:
                 waiting = Waiting(key, text, size, payer.job, loop.time(), [claim])
                 self._pending[key] = waiting
                 self._turns.add(waiting)
+        was_expected = payer.job in self._expected
         self._expected.discard(payer.job)
         # After this turn of the loop, so that callers of the same moment share a call.
         loop.call_soon(self._dispatch)
         await share.done
+        if was_expected:
+            self._leaving.add(payer.job)
         vectors = [vector for vector in share.vectors if vector is not None]
         return EmbeddedShare(vectors, share.reused, share.cut)
 
@@ -184,6 +200,8 @@ class Batcher:
         """Seconds that the oldest input waits for a fuller call."""
         hold = HOLD if self._calls else timedelta(0)
         coming, waiting = len(self._expected), len(self._turns.queues)
+        if self._is_followed():
+            coming += len(self._leaving)
         is_crowd = coming + waiting >= CROWD_MIN and coming * MOST > waiting
         if is_crowd and not self._turns.someone_is_first():
             hold = max(hold, min(HOLD_EACH * coming, HOLD_CROWD))

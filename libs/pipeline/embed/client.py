@@ -75,6 +75,14 @@ class EmbeddedEach:
 
 
 @dataclass(slots=True)
+class QueryCost:
+    """What a query has cost so far; `tokens_counted` are those of it that we counted."""
+
+    tokens: int = 0
+    tokens_counted: int = 0
+
+
+@dataclass(slots=True)
 class _Work:
     """One call of `embed_each`: the texts as sent, what came back, whether a canary has passed."""
 
@@ -142,21 +150,30 @@ class Embedder:
             work.result.error = error
         return work.result
 
-    async def embed_query(self, text: str) -> Vector:
-        """Raises `EmbeddingInputRejected` too: there is no answer without this vector."""
+    async def embed_query(self, text: str, cost: QueryCost | None = None) -> Vector:
+        """Raises `EmbeddingInputRejected` too: there is no answer without this vector. What was
+        paid is added to `cost`."""
         query = encodable(self.model.query_prefix + text)
         work = _Work([query], singles_out=False, urgent=True)
         if query:
             await self._embed(work, range(1))
+        if cost is not None:
+            cost.tokens += work.result.tokens
+            cost.tokens_counted += 0 if work.result.tokens_reported else work.result.tokens
         vector = work.result.vectors[0]
         if vector is None:
             raise EmbeddingInputRejected(0)
         return vector
 
     async def probe_dimensions(self) -> int:
-        """The dimensions of the vectors: known, or asked with one word."""
+        """The dimensions of the vectors: known, or asked with one word.
+
+        Asked twice, as a collection is made of what is answered here: two answers that differ
+        raise `EmbedderAnswerInvalid`.
+        """
         if self._dimensions is None:
-            await self._call([CANARY], urgent=True)
+            for _ in range(2):
+                await self._call([CANARY], urgent=True)
         if self._dimensions is None:
             raise EmbedderAnswerInvalid("The embedding endpoint gave no dimensions.")
         return self._dimensions
@@ -289,7 +306,13 @@ class Embedder:
                 await self.pace.tell(told_by_refusal(error, expected=expected))
             raise translated from error
         answer = _parsed(response)
-        vectors = vectors_of(answer, count=len(texts), dimensions=self._dimensions)
+        try:
+            vectors = vectors_of(answer, count=len(texts), dimensions=self._dimensions)
+        except EmbedderAnswerInvalid:
+            # Which of two answers was the wrong one nobody knows: held to the first, a process
+            # that was given a truncated vector at its start would refuse all that is right.
+            self._dimensions = self.model.dimensions
+            raise
         self._dimensions = len(vectors[0])
         tokens = tokens_of(answer)
         await self.pace.tell(

@@ -55,12 +55,17 @@ def configured_pace(settings: EmbeddingSettings, redis: Redis, *, namespace: str
         tokens_first=_a_second(settings.tokens_per_minute_first),
         tokens_max=_a_second(settings.tokens_per_minute_max),
     )
-    name = budget_name(
+    name = pace_name(settings, namespace=namespace)
+    return Pacer(limits, SharedBudget(redis, name, first_valves(limits)))
+
+
+def pace_name(settings: EmbeddingSettings, *, namespace: str) -> str:
+    """Where in Redis that budget is."""
+    return budget_name(
         namespace,
         base_url=settings.openai_base_url,
         api_key=settings.openai_api_key.get_secret_value(),
     )
-    return Pacer(limits, SharedBudget(redis, name, first_valves(limits)))
 
 
 def _a_second(a_minute: int | None) -> float | None:

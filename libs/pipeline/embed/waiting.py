@@ -112,7 +112,11 @@ class Turns:
     bytes: int = 0
 
     def add(self, waiting: Waiting) -> None:
-        self.queues.setdefault(waiting.job, deque()).append(waiting)
+        if waiting.job not in self.queues:
+            self.queues[waiting.job] = deque()
+            if waiting.payer.is_first:
+                self.queues.move_to_end(waiting.job, last=False)
+        self.queues[waiting.job].append(waiting)
         self._count(waiting, 1)
 
     def put_back(self, some: Iterable[Waiting]) -> None:

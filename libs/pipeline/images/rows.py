@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import structlog
 
-from pipeline.account import write_bills
 from pipeline.analysis import DEFAULT_LANGUAGE, analyse
 from pipeline.attempt import Attempt
 from pipeline.document import Picture
@@ -19,6 +18,7 @@ from pipeline.fingerprint import content_hash_of_image
 from pipeline.images.client import EmbeddedPictures, ImageEmbedder
 from pipeline.ingest import RowsMissing, RowsOfGeneration
 from pipeline.languages import language_of
+from pipeline.store.ordinals import Ordinals
 from pipeline.store.rows import Row
 from pipeline.text import DocumentText
 from pipeline.tools import Tools
@@ -72,10 +72,10 @@ class _Writing:
 
     async def run(self, *, resumed: bool) -> ImagesBuilt:
         pictures, rows = self._text.pictures, self._rows_of_generation()
-        present: set[int] = set()
+        present = Ordinals()
         if resumed:
             present = await self._tools.vectors.present_ordinals(self._space, **rows)
-            if any(ordinal >= len(pictures) for ordinal in present):
+            if present.end > len(pictures):
                 self._attempt.lease.check()
                 await self._tools.vectors.delete_rows(self._space, **rows, first=len(pictures))
         missing = [picture for picture in pictures if picture.ordinal not in present]
@@ -83,9 +83,10 @@ class _Writing:
             await self._attempt.step()
             await self._write(missing[start : start + PICTURES_PER_ROUND])
         count = len(pictures) - self._left_out
-        if pictures or present:
+        if pictures or present.end:
             await self._verify(count)
-            log.info("images.indexed", images=count, found_again=len(present), reused=self._reused)
+            found_again = len(pictures) - len(missing)
+            log.info("images.indexed", images=count, found_again=found_again, reused=self._reused)
         warnings = (IMAGES_NOT_EMBEDDED,) if self._left_out else ()
         return ImagesBuilt(self._space, count, warnings)
 
@@ -112,7 +113,7 @@ class _Writing:
                 # Only the lease: what is paid is stored, also by a worker that is stopping.
                 self._attempt.lease.check()
                 await self._tools.vectors.write(self._space, rows)
-            self._attempt.rows_stored += len(rows)
+            self._attempt.stored(len(rows))
             self._attempt.answered(Dependency.VECTOR_STORE)
         if embedded.error is not None:
             raise embedded.error
@@ -123,7 +124,8 @@ class _Writing:
             return {}
         rows = self._rows_of_generation()
         rows["generation"] = live
-        return dict(await self._tools.vectors.vectors_by_hash(self._space, **rows, hashes=hashes))
+        vectors, _ = await self._tools.vectors.vectors_by_hash(self._space, **rows, hashes=hashes)
+        return dict(vectors)
 
     async def _embed(self, pictures: Sequence[tuple[Picture, bytes]]) -> EmbeddedPictures:
         if not pictures:
@@ -145,7 +147,7 @@ class _Writing:
         told = embedded.tokens - embedded.tokens_counted
         bill.charge(model.model, model.price, told, counted=False)
         bill.charge(model.model, model.price, embedded.tokens_counted, counted=True)
-        await write_bills(self._tools.sessions, [(self._attempt.claim, bill)])
+        await self._tools.ledger.write([(self._attempt.claim, bill)])
 
     async def _verify(self, expected: int) -> None:
         with self._attempt.stage("verify"):

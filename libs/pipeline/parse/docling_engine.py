@@ -53,9 +53,9 @@ def _converter() -> Any:
 
 
 @cache
-def _converter_with_models(models: Path) -> Any:
+def _converter_with_models(models: Path, recognise: bool) -> Any:
     converter = docling_rs.DocumentConverter(
-        do_ocr=True,
+        do_ocr=recognise,
         do_table_structure=True,
         heading_hierarchy=True,
         keep_picture_images=False,
@@ -67,10 +67,15 @@ def _converter_with_models(models: Path) -> Any:
 
 
 def convert(
-    source: Source, *, pages: tuple[int, int] | None = None, models: Path | None = None
+    source: Source,
+    *,
+    pages: tuple[int, int] | None = None,
+    models: Path | None = None,
+    recognise: bool = False,
 ) -> Tree:
     """The document's tree; `pages` is a window of a PDF, from 1, both ends included. `models` is
-    the folder of docling's models, for PDFs that are to be read with them.
+    the folder of docling's models, for PDFs that are to be read with them, and `recognise` says
+    whether text in pictures is read too.
 
     Raises DocumentEncrypted and DocumentCorrupt.
     """
@@ -82,9 +87,8 @@ def convert(
             path.write_bytes(Utf8Bytes(source.path).read())
         else:
             path.symlink_to(source.path.resolve())
-    return _converted(
-        _converter() if models is None else _converter_with_models(models), path, pages
-    )
+    converter = _converter() if models is None else _converter_with_models(models, recognise)
+    return _converted(converter, path, pages)
 
 
 def attachments(

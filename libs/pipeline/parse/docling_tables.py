@@ -45,10 +45,11 @@ def _row_drafts(
     rows: dict[int, Cells], heading_path: tuple[str, ...], position: Position, *, named: bool
 ) -> Iterator[Draft]:
     header, names = _header(rows) if named else (set[int](), [])
+    mark = " | " if named else " "  # a bar would part the cell that the table stands in
     body = [number for number in sorted(rows) if number not in header]
     for number in body or sorted(rows):
         cells = [str(cell["text"]) for cell in _row_cells(rows[number])]
-        text = row_text(names, cells) if names and body else " | ".join(filter(str.strip, cells))
+        text = row_text(names, cells) if names and body else mark.join(filter(str.strip, cells))
         line = None if position.line is None else position.line + number
         yield Draft(
             text,
@@ -92,6 +93,8 @@ def _line(cells: Cells, columns: int) -> list[str]:
     for cell in cells.values():
         text = " ".join(str(cell["text"]).split()).replace("|", "\\|")
         first, last = int(cell["start_col_offset_idx"]), int(cell["end_col_offset_idx"])
+        if cell.get("is_rich"):  # blocks of its own: too much to be said in every column
+            last = first + 1
         for column in range(first, min(max(last, first + 1), columns)):
             line[column] = text
     return line

@@ -22,7 +22,7 @@ _KINDS = {
     "title": BlockKind.HEADING,
     "section_header": BlockKind.HEADING,
 }
-_BOXES = {"checkbox_selected": "[x] ", "checkbox_unselected": "[ ] "}
+_BOXES = {"checkbox_selected": "- [x] ", "checkbox_unselected": "- [ ] "}
 TABLES_IN_TABLES_MAX = 4
 _FURNITURE = "furniture"
 _INDENT = "  "
@@ -45,7 +45,7 @@ class TreeWalk:
         self._geometry = geometry
         self._headings: list[tuple[int, str]] = []
         self._position = Position()
-        self._seen: set[str] = set()
+        self.seen: set[str] = set()  # what is not to be written again
         self._counted: Counter[str] = Counter()  # items of each ordered list
         self._sheet: str | None = None
         self._kind = BlockKind.PARAGRAPH  # of the draft before
@@ -73,9 +73,9 @@ class TreeWalk:
 
     def _seen_before(self, item: Tree) -> bool:
         reference = str(item.get("self_ref"))
-        if reference in self._seen:
+        if reference in self.seen:
             return True
-        self._seen.add(reference)
+        self.seen.add(reference)
         return False
 
     def _resolve(self, reference: Tree) -> Tree:
@@ -127,8 +127,8 @@ class TreeWalk:
         inside = self._resolve(cell["ref"])
         walk = TreeWalk(self._tree, self._geometry, depth=self._depth + 1)
         text = " ".join(draft.text for draft in walk.drafts(inside))
-        self._seen.add(str(inside.get("self_ref")))
-        return {**cell, "text": text if text.strip() else cell["text"]}
+        self.seen |= walk.seen  # pictures of a cell are also listed behind the table
+        return {**cell, "text": text if text.strip() else cell["text"], "is_rich": True}
 
     def _formatted_text(self, item: Tree) -> str:
         """Of a heading or a list item whose runs differ in style: they are its first child."""
@@ -144,7 +144,7 @@ class TreeWalk:
         pending = [group]
         while pending:
             item = pending.pop()
-            self._seen.add(str(item.get("self_ref")))
+            self.seen.add(str(item.get("self_ref")))
             texts.append(str(item.get("text") or "").strip())
             pending.extend(map(self._resolve, reversed(item.get("children", []))))
         return _BEFORE_PUNCTUATION.sub("", " ".join(filter(None, texts)))

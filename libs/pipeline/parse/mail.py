@@ -20,9 +20,8 @@ from pipeline.parse.docling_engine import attachments
 from pipeline.parse.limits import MIB
 from pipeline.parse.media_types import MediaType
 from pipeline.parse.office import read_office
-from pipeline.parse.source import Draft, Notes, Source
+from pipeline.parse.source import ATTACHMENTS_MAX, Draft, Notes, Source
 
-ATTACHMENTS_MAX = 200  # mails with more are archives in disguise, or made to hurt
 ATTACHMENT_BYTES_MAX = 128 * MIB  # of all, unpacked; few servers take mails of more than 50
 DEPTH_MAX = 8  # messages in messages: a thread forwarded whole has three or four
 NAME_CHARS_MAX = 200
@@ -88,8 +87,9 @@ def _message(source: Source, notes: Notes, budget: _Budget, *, depth: int) -> It
         names[name] += 1
         if names[name] > 1:
             name = f"{name} ({names[name]})"
+        own = Notes()
         with source.album.within(name):
-            for draft in _attachment(source, attachment, name, budget, depth=depth + 1):
+            for draft in _attachment(source, attachment, name, own, budget=budget, depth=depth + 1):
                 position = draft.position
                 inner = f"{name}/{position.attachment}" if position.attachment else name
                 yield replace(
@@ -97,10 +97,17 @@ def _message(source: Source, notes: Notes, budget: _Budget, *, depth: int) -> It
                     heading_path=(*headings, name, *draft.heading_path),
                     position=replace(position, attachment=inner),
                 )
+        notes.add_attachment(name, own)
 
 
 def _attachment(
-    mail: Source, attachment: EmailAttachment, name: str, budget: _Budget, *, depth: int
+    mail: Source,
+    attachment: EmailAttachment,
+    name: str,
+    notes: Notes,
+    *,
+    budget: _Budget,
+    depth: int,
 ) -> Iterator[Draft]:
     """Its name as a heading, then its own blocks; complains instead of raising."""
     yield Draft(name, BlockKind.HEADING)
@@ -112,7 +119,7 @@ def _attachment(
         budget.complain(_NOT_READ, name, "empty_file")
         return
     folder = mail.scratch / f"attachment-{budget.take(len(data))}"
-    notes, said = Notes(), False
+    said = False
     try:
         folder.mkdir()
         (folder / "content").write_bytes(data)

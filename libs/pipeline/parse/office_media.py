@@ -14,14 +14,14 @@ from io import BytesIO
 from lzma import LZMAError
 from posixpath import normpath
 
-import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from pipeline.document import Position
 from pipeline.errors import DocumentCorrupt, TooLarge
 from pipeline.parse.album import Album, Raster
-from pipeline.parse.images import FORMATS, UNREAD_PIXELS_MAX, as_verdicts, in_colour
+from pipeline.parse.frames import FORMATS, as_verdicts
 from pipeline.parse.media_types import MediaType
+from pipeline.parse.shrinking import UNREAD_PIXELS_MAX, shrunk
 from pipeline.parse.source import Source
 
 PART_BYTES_MAX = 32 * 1024 * 1024  # of a part that says where pictures stand, and of a picture
@@ -117,11 +117,10 @@ def _part(package: zipfile.ZipFile, name: str) -> bytes:
 def _raster(data: bytes, album: Album) -> Raster | None:
     try:
         with as_verdicts(), Image.open(BytesIO(data), formats=[*FORMATS.values()]) as image:
-            if image.width * image.height > UNREAD_PIXELS_MAX:
-                album.left_out = True
-                return None
-            image.load()
-            ImageOps.exif_transpose(image, in_place=True)
-            return np.asarray(in_colour(image))
-    except (DocumentCorrupt, TooLarge, EOFError):
+            raster, _ = shrunk(image, pixels_max=UNREAD_PIXELS_MAX)
+            return raster[:, :, ::-1]  # an album has red first
+    except (TooLarge, MemoryError):
+        album.left_out = True
+        return None
+    except DocumentCorrupt:
         return None

@@ -1,6 +1,7 @@
 """A parser child's end of the line: what it sends for one order, and how it receives."""
 
 import socket
+import time
 
 from pipeline.document import Block
 from pipeline.parse import confine
@@ -12,6 +13,7 @@ from pipeline.parse.protocol import LENGTH, Reply, Sign, encode_reply, frame
 BATCH_CHARS = 64 * 1024
 BATCH_BLOCKS = 256
 FIRST_BATCH_CHARS = 8 * 1024
+LIFE_SECONDS = 2.0  # of silence, then what there is leaves: a batch, or a sign of life
 
 
 class Outbox:
@@ -21,6 +23,7 @@ class Outbox:
         self._connection = connection
         self._batch: list[Block] = []
         self._chars, self._limit = 0, FIRST_BATCH_CHARS
+        self._sent_at = time.monotonic()
 
     def add(self, block: Block) -> None:
         self._batch.append(block)
@@ -38,6 +41,12 @@ class Outbox:
 
     def send(self, reply: Reply) -> None:
         self._connection.sendall(frame(encode_reply(reply)))
+        self._sent_at = time.monotonic()
+
+    def show_life(self) -> None:
+        """After a step that gave no block perhaps: a slow reader is told from one that hangs."""
+        if time.monotonic() - self._sent_at >= LIFE_SECONDS and not self.flush():
+            self.send(Sign.READING)
 
     def ask_for_ocr(self) -> None:
         """Waits until the pool has raised what it allows; ends the process if the pool is gone."""

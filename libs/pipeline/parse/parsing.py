@@ -146,6 +146,8 @@ class Parsing:
                     yield reply
 
     def _heed(self, sign: Sign, child: Child) -> None:
+        if sign is Sign.READING:
+            return  # the silence is over, and the time of the document runs on
         if not self._limits.ocr or self._ocr_pages > self._limits.ocr_pages_max:
             raise ParserCrashed("the parser recognises what it was not asked to")
         match sign:

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from pipeline.document import (
+    AttachmentPages,
     Block,
     BlockKind,
     Box,
@@ -26,7 +27,7 @@ from pipeline.document import (
 )
 from pipeline.parse.album import NEAR_CHARS_MAX, SIDE_MAX
 from pipeline.parse.limits import ParseLimits
-from pipeline.parse.source import PAGE_NOTES_MAX
+from pipeline.parse.source import ATTACHMENTS_MAX, PAGE_NOTES_MAX
 
 LENGTH = struct.Struct("!I")
 # A batch is some 64 kB of text; JSON writes a control character in six bytes.
@@ -67,6 +68,7 @@ class Sign(StrEnum):
 
     WANTS_OCR = "wants_ocr"  # it is about to recognise text, and waits for `GO_AHEAD`
     ALIVE = "alive"  # it begins with another page that is recognised
+    READING = "reading"  # it has got further, and has no batch yet
 
 
 GO_AHEAD = b"{}"  # the one thing that a child is sent besides an order
@@ -229,6 +231,18 @@ def summary_of(fields: dict[str, Any]) -> ParseSummary:
         pages_with_text=_count(fields["pages_with_text"]),
         pages_by_ocr=_count(fields["pages_by_ocr"]),
         page_notes=tuple(_note_of(note) for note in fields["page_notes"][:PAGE_NOTES_MAX]),
+        attachments=tuple(
+            _attachment_of(each) for each in fields.get("attachments", ())[:ATTACHMENTS_MAX]
+        ),
+    )
+
+
+def _attachment_of(fields: dict[str, Any]) -> AttachmentPages:
+    return AttachmentPages(
+        str(fields["name"]),
+        _count(fields["page_count"]),
+        _count(fields["pages_with_text"]),
+        _count(fields["pages_by_ocr"]),
     )
 
 
@@ -238,6 +252,7 @@ def _note_of(fields: dict[str, Any]) -> PageNote:
         PageReason(fields["reason"]),
         _share(fields["confidence"]),
         _share(fields["uncovered"]),
+        None if (name := fields.get("attachment")) is None else str(name),
     )
 
 

@@ -29,9 +29,11 @@ class Reading:
         scratch: Path,
         before_ocr: Callable[[], None] = lambda: None,
         on_crop: Callable[[Crop], None] = lambda _: None,
+        show_life: Callable[[], None] = lambda: None,
     ) -> None:
         """`before_ocr` is called before each page that is recognised, `on_crop` with each picture
-        while the blocks are read, `limits.pictures_max` of them at most."""
+        while the blocks are read, `limits.pictures_max` of them at most, `show_life` after each
+        step of a reader that may be long without a block."""
         self._path = path
         self._file_name = file_name
         self._content_type = content_type
@@ -39,6 +41,7 @@ class Reading:
         self._scratch = scratch
         self._before_ocr = before_ocr
         self._album = Album(limits.pictures_max, on_crop)
+        self._show_life = show_life
         self._summary: ParseSummary | None = None
 
     @property
@@ -69,6 +72,7 @@ class Reading:
             readers=READERS,
             before_ocr=self._before_ocr,
             album=self._album,
+            show_life=self._show_life,
         )
         for block in lay_out(reader(source, notes), characters_max=self._limits.characters_max):
             end = block.char_end
@@ -88,4 +92,5 @@ class Reading:
             pages_with_text=notes.pages_with_text,
             pages_by_ocr=notes.pages_by_ocr,
             page_notes=tuple(notes.page_notes),
+            attachments=tuple(notes.attachments),
         )

@@ -1,16 +1,17 @@
 """What a reader is given, what it yields, and what it notes besides."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pipeline.document import BlockKind, PageNote, PageReason, Position
+from pipeline.document import AttachmentPages, BlockKind, PageNote, PageReason, Position
 from pipeline.errors import TooLarge
 from pipeline.parse.album import Album
 from pipeline.parse.limits import ParseLimits
 from pipeline.parse.media_types import MediaType
 
 PAGE_NOTES_MAX = 1_000  # some 60 kB in a document's row
+ATTACHMENTS_MAX = 200  # of a mail that are read; with more it is an archive, or made to hurt
 # A text of which so much is guessed is worth a look by a person.
 _WARNED = {
     PageReason.OCR_LOW_CONFIDENCE: "ocr_low_confidence",
@@ -39,6 +40,7 @@ class Source:
 
     `readers` are for what holds documents of other types: a mail and its attachments.
     `before_ocr` is to be called before each page that is recognised: it makes room for it.
+    `show_life` is to be called after each step of a reader that may be long without a draft.
     `album` takes the pictures.
     """
 
@@ -49,6 +51,7 @@ class Source:
     scratch: Path
     readers: "Mapping[MediaType, Reader]" = field(default_factory=dict)
     before_ocr: Callable[[], None] = _nothing
+    show_life: Callable[[], None] = _nothing
     recognitions: Recognitions = field(default_factory=Recognitions)
     album: Album = field(default_factory=Album)
 
@@ -81,6 +84,7 @@ class Notes:
     pages_with_text: int | None = None
     pages_by_ocr: int | None = None
     page_notes: list[PageNote] = field(default_factory=list)
+    attachments: list[AttachmentPages] = field(default_factory=list)
     shown_without_text: bool = False  # some page shows what could be text, and has none
 
     def warn(self, code: str) -> None:
@@ -116,6 +120,33 @@ class Notes:
         """Call it after the last page: says that some have text and others lack it."""
         if self.shown_without_text and self.pages_with_text:
             self.warn("pages_without_text")
+
+    def add_attachment(self, name: str, inner: "Notes") -> None:
+        """Take over the pages of an attached file, or of those that an attached mail has: the
+        counts are added up, the notes and the counts of each file name it."""
+        self.page_count = _total(self.page_count, inner.page_count)
+        self.pages_with_text = _total(self.pages_with_text, inner.pages_with_text)
+        self.pages_by_ocr = _total(self.pages_by_ocr, inner.pages_by_ocr)
+        room = PAGE_NOTES_MAX - len(self.page_notes)
+        self.page_notes += [
+            replace(note, attachment=_inner_name(name, note.attachment))
+            for note in inner.page_notes[:room]
+        ]
+        if inner.attachments:
+            self.attachments += [
+                replace(each, name=_inner_name(name, each.name)) for each in inner.attachments
+            ]
+        elif inner.page_count is not None:
+            own = AttachmentPages(name, inner.page_count, inner.pages_with_text, inner.pages_by_ocr)
+            self.attachments.append(own)
+
+
+def _total(one: int | None, other: int | None) -> int | None:
+    return one if other is None else (one or 0) + other
+
+
+def _inner_name(outer: str, inner: str | None) -> str:
+    return f"{outer}/{inner}" if inner else outer
 
 
 Reader = Callable[[Source, Notes], Iterator[Draft]]

@@ -19,6 +19,7 @@ KEY_BYTES_MAX = 256  # tenants, datasets and documents are UUIDs; hashes have 64
 NAME_BYTES_MAX = 1_024  # an object key's limit in R2; also the most kept of a heading or sheet name
 HEADINGS_MAX = 32  # levels of headings above a chunk; deeper ones are dropped
 PARTITIONS = 16  # Milvus's own default: buckets that datasets are hashed into
+CUT = "cut"  # among the metadata of a row whose vector is of its text's beginning only
 NAME_FORMAT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 
 STORED_FIELDS = [
@@ -127,7 +128,11 @@ def to_record(row: Row) -> dict[str, object]:
         "line": row.position.line or 0,
         "sheet": shorten(row.position.sheet or ""),
         "box": [] if box is None else [box.left, box.top, box.right, box.bottom],
-        "metadata": {**row.metadata, **_inner_place(row.position)},
+        "metadata": {
+            **row.metadata,
+            **_inner_place(row.position),
+            **({CUT: True} if row.is_cut else {}),
+        },
     }
 
 
@@ -145,6 +150,7 @@ def from_record(record: Mapping[str, Any]) -> StoredRow:
     """A row as Milvus gives it."""
     box = [float(edge) for edge in record["box"] or ()]
     metadata = dict(record["metadata"] or {})
+    metadata.pop(CUT, None)
     return StoredRow(
         id=record["id"],
         tenant=record["tenant"],

@@ -22,6 +22,7 @@ from botocore.handlers import add_expect_header
 
 from pipeline.errors import DependencyError, ObjectChanged, TooLarge
 from pipeline.settings import ObjectStoreSettings
+from pipeline.store.multipart import MultipartUploads
 from pipeline.store.object_errors import (
     is_not_found,
     is_precondition_failed,
@@ -34,7 +35,7 @@ CHUNK_BYTES = 1024 * 1024
 CONNECT_SECONDS = 5
 READ_SECONDS = 60  # between two reads, not for a whole body
 ATTEMPTS = 3  # in the library; longer outages are waited out in Postgres
-CONNECTIONS = 64  # more than a worker's threads and their parts
+CONNECTIONS = 64  # files wait their turn beyond that, and large ones take several
 DELETES_AT_ONCE = 8
 # Larger files go in parts, of one size as R2 demands: what fails is sent again by the part, and no
 # gigabytes are read for one signature. 10,000 parts at most, which is 300 GB.
@@ -70,6 +71,7 @@ class ObjectStore:
         self._bucket = settings.r2_bucket
         self._derived = settings.derived_bucket
         self._client = client
+        self.multipart = MultipartUploads(client, settings.r2_bucket)
 
     @classmethod
     @asynccontextmanager
@@ -196,14 +198,19 @@ class ObjectStore:
             params["IfNoneMatch"] = headers["If-None-Match"] = "*"
         return await self._presign("put_object", params, expires), headers
 
-    async def presign_get(self, key: str, *, expires: timedelta, file_name: str) -> str:
-        """A URL that downloads the object under a name."""
-        disposition = f"attachment; filename*=UTF-8''{quote(file_name, safe='')}"
-        params = {
+    async def presign_get(
+        self, key: str, *, expires: timedelta, file_name: str, shown_as: str | None = None
+    ) -> str:
+        """A URL that downloads the object under a name, or shows it as that media type."""
+        handling = "attachment" if shown_as is None else "inline"
+        name = quote(file_name, safe="")
+        params: dict[str, object] = {
             "Bucket": self._bucket,
             "Key": key,
-            "ResponseContentDisposition": disposition,
+            "ResponseContentDisposition": f"{handling}; filename*=UTF-8''{name}",
         }
+        if shown_as is not None:
+            params["ResponseContentType"] = shown_as
         return await self._presign("get_object", params, expires)
 
     async def put_derived(

@@ -23,6 +23,7 @@ class Row:
     """One chunk with its vector, as written. `tokens` is what `analysis.analyse` made of it.
 
     Under `context` its metadata have what stood before the text where it was embedded and analysed.
+    `is_cut`: the vector is of the text's beginning only.
     """
 
     tenant: str
@@ -40,6 +41,7 @@ class Row:
     heading_path: tuple[str, ...] = ()
     position: Position = field(default_factory=Position)
     metadata: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    is_cut: bool = False
 
     @property
     def id(self) -> str:

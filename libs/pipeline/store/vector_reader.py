@@ -13,8 +13,9 @@ from pymilvus import AsyncMilvusClient
 
 from pipeline.errors import DependencyError
 from pipeline.filters import Filter, compile_filter, one_of, quote
-from pipeline.store.collection import STORED_FIELDS, collection_name, from_record
+from pipeline.store.collection import CUT, STORED_FIELDS, collection_name, from_record
 from pipeline.store.milvus import READ_TIMEOUT, MilvusConnection
+from pipeline.store.ordinals import Ordinals
 from pipeline.store.rows import FoundRow, StoredGeneration, StoredRow, row_identity
 from pipeline.store.vector_errors import RowRejected, VectorStoreMisconfigured
 
@@ -63,10 +64,13 @@ class VectorReader:
 
     async def present_ordinals(
         self, space: str, *, dataset: str, document: str, generation: int
-    ) -> set[int]:
+    ) -> Ordinals:
         """The ordinals of a generation that are stored, own writes included; any number."""
         clause = generation_clause(dataset, document, generation)
-        return {record["ordinal"] async for record in self._present(space, clause, ["ordinal"])}
+        present = Ordinals()
+        async for record in self._present(space, clause, ["ordinal"]):
+            present.add(record["ordinal"])
+        return present
 
     async def present_rows(
         self, space: str, *, dataset: str, document: str, generation: int
@@ -79,13 +83,22 @@ class VectorReader:
             async for record in self._present(space, clause, fields)
         }
 
+    async def cut_ordinals(
+        self, space: str, *, dataset: str, document: str, generation: int
+    ) -> set[int]:
+        """The ordinals of those whose vector is of the text's beginning only."""
+        clause = f'{generation_clause(dataset, document, generation)} and metadata["{CUT}"] == true'
+        return {record["ordinal"] async for record in self._present(space, clause, ["ordinal"])}
+
     async def vectors_by_hash(
         self, space: str, *, dataset: str, document: str, generation: int, hashes: Sequence[str]
-    ) -> dict[str, list[float]]:
-        """The vectors of a generation's rows by content hash, for the hashes that it has."""
+    ) -> tuple[dict[str, list[float]], set[str]]:
+        """The vectors of a generation's rows by content hash, for the hashes that it has, and which
+        of them are of the text's beginning only."""
         clause = generation_clause(dataset, document, generation)
         wanted = list(dict.fromkeys(hashes))
         found: dict[str, list[float]] = {}
+        cut: set[str] = set()
         for start in range(0, len(wanted), HASHES_PER_QUERY):
             some = wanted[start : start + HASHES_PER_QUERY]
             # A text that repeats without end could fill the window and hide others; they are
@@ -93,12 +106,14 @@ class VectorReader:
             records = await self._query(
                 space,
                 f"{clause} and {one_of('content_hash', some)}",
-                ["content_hash", "dense"],
+                ["content_hash", "dense", "metadata"],
                 limit=HASHES_PER_QUERY * ROWS_PER_HASH,
             )
             for record in records:
                 found[record["content_hash"]] = [float(value) for value in record["dense"]]
-        return found
+                if (record["metadata"] or {}).get(CUT):
+                    cut.add(record["content_hash"])
+        return found, cut
 
     async def generations(
         self, space: str, *, dataset: str | None = None, after: str = ""

@@ -1,6 +1,7 @@
 """The index: rows with vectors in Milvus, one collection per embedding space."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Self
 
@@ -8,9 +9,10 @@ from pymilvus import AsyncMilvusClient
 
 from pipeline.filters import one_of, quote
 from pipeline.settings import VectorStoreSettings
-from pipeline.store.collection import to_record
+from pipeline.store.collection import CUT, to_record
 from pipeline.store.milvus import WRITE_TIMEOUT, MilvusConnection
 from pipeline.store.rows import TEXT_BYTES_MAX, TOKENS_BYTES_MAX, Row
+from pipeline.store.shared_writes import SharedWrites
 from pipeline.store.vector_errors import RowRejected, VectorStoreMisconfigured
 from pipeline.store.vector_reader import (
     HASHES_PER_QUERY,
@@ -22,9 +24,6 @@ from pipeline.store.vector_reader import (
 
 __all__ = ["Consistency", "VectorStore"]
 
-BATCH_ROWS = 500
-BATCH_BYTES = 4 * 1024 * 1024  # far below gRPC's 64 MB, and small enough to be retried cheaply
-FLOAT_BYTES = 4
 WRITE_SECONDS = WRITE_TIMEOUT.total_seconds()
 
 
@@ -34,6 +33,7 @@ class VectorStore(VectorReader):
     def __init__(self, settings: VectorStoreSettings, connection: MilvusConnection) -> None:
         super().__init__(connection, settings.milvus_prefix)
         self._ensured: dict[str, int] = {}
+        self._shared = SharedWrites(self._write)
 
     @classmethod
     @asynccontextmanager
@@ -72,19 +72,14 @@ class VectorStore(VectorReader):
                 raise RowRejected(f"chunk {row.ordinal} is longer than a row can hold")
         if not rows:
             return
-        await self.ensure(space, len(rows[0].dense))
-        name = self._name(space)
-        for batch in _batches(rows):
-            if not await self._write(name, [to_record(row) for row in batch]):
-                # Dropped behind our back: the next attempt creates it anew.
-                self._ensured.pop(space, None)
-                raise VectorStoreMisconfigured(f"the collection of space {space} has gone")
+        await self._shared.write(space, rows)
 
     async def vectors_of_rows(
         self, space: str, hashes: Mapping[str, str], *, tenant: str, datasets: Sequence[str]
     ) -> dict[str, list[float]]:
         """The vectors of rows by content hash. `hashes`: what each id is expected to be of; a row
-        that has gone, is of another text or another tenant's is left out.
+        that has gone, is of another text or another tenant's, or has the vector of the text's
+        beginning only, is left out.
         """
         ids = list(hashes)
         scope = f"tenant == {quote(tenant)} and {one_of('dataset', datasets)}"
@@ -94,11 +89,12 @@ class VectorStore(VectorReader):
             records = await self._query(
                 space,
                 f"{scope} and {one_of('id', some)}",
-                ["id", "content_hash", "dense"],
+                ["id", "content_hash", "dense", "metadata"],
                 limit=len(some),
             )
             for record in records:
-                if hashes[record["id"]] == record["content_hash"]:
+                is_cut = bool((record["metadata"] or {}).get(CUT))
+                if hashes[record["id"]] == record["content_hash"] and not is_cut:
                     found[record["content_hash"]] = [float(value) for value in record["dense"]]
         return found
 
@@ -129,11 +125,19 @@ class VectorStore(VectorReader):
         """Remove all rows of a dataset."""
         await self._delete(space, f"dataset == {quote(dataset)}")
 
-    async def _write(self, name: str, records: list[dict[str, object]]) -> bool:
+    async def _write(self, space: str, rows: list[Row]) -> None:
+        await self.ensure(space, len(rows[0].dense))
+        name = self._name(space)
+        # One who lost its lease may write what its successor writes, at the same moment.
+        unique = {row.id: row for row in rows}.values()
+        records = await asyncio.to_thread(lambda: [to_record(row) for row in unique])
         written = await self._connection.call(
             "write", name, lambda client: client.upsert(name, records, timeout=WRITE_SECONDS)
         )
-        return written is not None
+        if written is None:
+            # Dropped behind our back: the next attempt creates it anew.
+            self._ensured.pop(space, None)
+            raise VectorStoreMisconfigured(f"the collection of space {space} has gone")
 
     async def _delete(self, space: str, clause: str) -> None:
         name = self._name(space)
@@ -147,17 +151,3 @@ class VectorStore(VectorReader):
             )
 
         await self._connection.call("delete", name, delete)
-
-
-def _batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    batch: list[Row] = []
-    size = 0
-    for row in rows:
-        weight = len(row.dense) * FLOAT_BYTES + len(row.text.encode()) + len(row.tokens)
-        if batch and (len(batch) == BATCH_ROWS or size + weight > BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(row)
-        size += weight
-    if batch:
-        yield batch

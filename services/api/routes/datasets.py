@@ -59,7 +59,7 @@ async def create_dataset(
             tenant_id=caller.tenant_id,
             dataset_id=dataset_id,
             files=files,
-            limits=limits,
+            expiry=limits.upload_url_expiry,
         )
         AuditLogRepository(session).record(
             caller, "dataset.created", dataset_id, name=data.name, files=len(files)

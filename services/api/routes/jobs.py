@@ -1,17 +1,14 @@
 """Jobs: what is being done to documents, what was done, and what people may order."""
 
 import unicodedata
-from typing import Annotated
-from uuid import UUID
 
 from litestar import Router, get, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody, QueryParameter
+from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
 
 from api import uploads
 from api.auth import Caller, may_write
-from api.bulk_requests import FINGERPRINT_FORMAT, NAME_FORMAT
 from api.cursors import decode_cursor
 from api.errors import ForeignObjectKey, ObjectNotFound, ReadOnlyKey
 from api.file_names import normalised, object_key
@@ -22,42 +19,11 @@ from api.resources import Resources
 from api.routes.parameters import DEFAULT_LIMIT, Cursor, DatasetId, Limit, TaskId
 from api.views import AttemptView, DatasetJobsView, DatasetView, JobView, Page
 from db.errors import DatasetNotFound, JobConflict, JobNotFound
-from db.models import Status
 from db.repositories.audit_log import AuditLogRepository
 from db.repositories.changes import ChangeRepository
 from db.repositories.commands import CommandRepository
 from db.repositories.datasets import DatasetRepository
 from db.repositories.job_history import JobFilter, JobHistoryRepository
-
-
-@get("/", summary="List jobs", responses=documented())
-async def list_jobs(  # noqa: PLR0917  # the framework passes them by name
-    caller: NamedDependency[Caller],
-    resources: NamedDependency[Resources],
-    status: Annotated[Status | None, QueryParameter(description="Jobs in this state.")] = None,
-    dataset_id: Annotated[UUID | None, QueryParameter(description="Of this dataset.")] = None,
-    document_id: Annotated[UUID | None, QueryParameter(description="Of this document.")] = None,
-    error_code: Annotated[
-        str | None, QueryParameter(pattern=NAME_FORMAT, description="With this latest error.")
-    ] = None,
-    stage: Annotated[
-        str | None, QueryParameter(pattern=NAME_FORMAT, description="At work on this stage.")
-    ] = None,
-    fingerprint: Annotated[
-        str | None,
-        QueryParameter(pattern=FINGERPRINT_FORMAT, description="Failed alike; see the failures."),
-    ] = None,
-    limit: Limit = DEFAULT_LIMIT,
-    cursor: Cursor = None,
-) -> Page[JobView]:
-    """Newest first. Filters narrow together."""
-    wanted = JobFilter(status, dataset_id, document_id, error_code, stage, fingerprint)
-    before = decode_cursor(cursor)
-    async with resources.sessions() as session:
-        rows = await JobHistoryRepository(session, caller.tenant_id).page(
-            wanted, before=before, limit=limit + 1
-        )
-    return Page.of(rows, limit, view=JobView.of, key=lambda row: row.job.id)
 
 
 @post(
@@ -212,7 +178,6 @@ def _file_name(data: TriggerJob) -> str:
 router = Router(
     "/jobs",
     route_handlers=[
-        list_jobs,
         trigger_job,
         get_job,
         list_attempts,

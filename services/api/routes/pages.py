@@ -40,11 +40,6 @@ class StaticFolder(BaseLocalFileSystem):
             raise
 
 
-@get("/", include_in_schema=False)
-async def home() -> Redirect:
-    return Redirect("/docs")
-
-
 @get("/docs", include_in_schema=False, sync_to_thread=False)
 def docs() -> Response[str]:
     return Response(
@@ -63,4 +58,4 @@ async def openapi_document() -> Redirect:
 static_files = create_static_files_router(
     "/static", directories=[STATIC], file_system=StaticFolder(), name="static"
 )
-handlers: list[ControllerRouterHandler] = [home, docs, openapi_document, static_files]
+handlers: list[ControllerRouterHandler] = [docs, openapi_document, static_files]

@@ -13,12 +13,10 @@ from api.problems import documented
 from api.requests import FILES_MAX, CompleteUploads, RequestUploads
 from api.resources import Resources
 from api.routes.parameters import DatasetId
-from api.views import CompletedUploadsView, JobView, UploadUrlsView
+from api.views import CompletedUploadsView, UploadUrlsView
 from db.errors import DatasetNotFound
 from db.repositories.audit_log import AuditLogRepository
-from db.repositories.changes import ChangeRepository
 from db.repositories.datasets import DatasetRepository
-from db.repositories.job_history import JobHistoryRepository
 from db.repositories.uploads import UploadRepository
 
 
@@ -45,7 +43,7 @@ async def request_uploads(
             tenant_id=caller.tenant_id,
             dataset_id=dataset_id,
             files=data.files,
-            limits=limits,
+            expiry=limits.upload_url_expiry,
         )
         AuditLogRepository(session).record(
             caller, "uploads.requested", dataset_id, files=len(data.files)
@@ -76,21 +74,7 @@ async def complete_uploads(
         else:
             awaited = UploadRepository(session, caller.tenant_id, dataset_id)
             names = [each.file_name for each in await awaited.awaited(limit=FILES_MAX)]
-    changes = await uploads.arrived(resources.objects, dataset_id, names, reason="upload")
-    async with resources.sessions.begin() as session:
-        await DatasetRepository(session, caller.tenant_id).hold(dataset_id)
-        jobs = await ChangeRepository(session).apply(changes, large_bytes=limits.large_bytes)
-        AuditLogRepository(session).record(
-            caller, "uploads.completed", dataset_id, files=len(changes)
-        )
-        rows = await JobHistoryRepository(session, caller.tenant_id).of_ids(
-            [job_id for job_id in jobs.values() if job_id is not None]
-        )
-    there = {change.file_name for change in changes}
-    return CompletedUploadsView(
-        jobs=[JobView.of(row) for row in rows],
-        missing=[name for name in names if name not in there],
-    )
+    return await uploads.take_in(resources, caller, dataset_id, names, limits)
 
 
 router = Router(

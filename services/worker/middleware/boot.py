@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 OPEN_SECONDS = 60.0
 CLOSE_SECONDS = 30.0
+VERDICT_SECONDS = 5.0  # from the end of its grace until an attempt is written down as released
 
 
 class Boot(dramatiq.Middleware):
@@ -36,10 +37,14 @@ class Boot(dramatiq.Middleware):
 
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Ask running attempts to end; they are released, and resumed elsewhere."""
-        _loop().call_soon_threadsafe(resources.current().stopping.set)
+        _loop().call_soon_threadsafe(resources.current().stop)
         log.info("worker.stopping")
 
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Attempts hold no thread of Dramatiq's, so it does not wait for them."""
+        grace = self._settings.policy().shutdown_grace.total_seconds() + VERDICT_SECONDS
+        if not _on_loop(resources.current().reception.finish(grace), grace + CLOSE_SECONDS):
+            log.error("worker.left_attempts")  # their leases run out
         _on_loop(resources.current().close(), CLOSE_SECONDS)
         resources.install(None)
         log.info("worker.stopped")

@@ -1,19 +1,18 @@
 """Prometheus metrics of a worker process, on a port of its own."""
 
-import threading
-import time
-
 import dramatiq
 import structlog
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
+from pipeline.queue import Task
+
 log = structlog.get_logger(__name__)
 
-MESSAGES = Counter("sluice_worker_messages", "Messages answered", ["queue"])
-BUSY = Gauge("sluice_worker_busy", "Messages being answered now")
+MESSAGES = Counter("sluice_worker_messages", "Attempts that have ended", ["queue"])
+BUSY = Gauge("sluice_worker_busy", "Attempts under way now")
 SECONDS = Histogram(
     "sluice_worker_message_seconds",
-    "Time from message to verdict",
+    "Time from the beginning of an attempt to its verdict",
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600),
 )
 
@@ -21,11 +20,16 @@ SECONDS = Histogram(
 PORTS = 16
 
 
+def note_end(lane: Task, seconds: float) -> None:
+    """An attempt that came by this lane has ended."""
+    MESSAGES.labels(lane.queue_name).inc()
+    SECONDS.observe(seconds)
+
+
 class Metrics(dramatiq.Middleware):
     def __init__(self, *, host: str, port: int) -> None:
         self._host = host
         self._port = port
-        self._began = threading.local()
 
     def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         if self._port == 0:
@@ -38,21 +42,3 @@ class Metrics(dramatiq.Middleware):
             log.info("metrics.listening", port=port)
             return
         log.warning("metrics.no_free_port", first=self._port, tried=PORTS)
-
-    def before_process_message(
-        self, broker: dramatiq.Broker, message: dramatiq.MessageProxy
-    ) -> None:
-        self._began.at = time.monotonic()
-        BUSY.inc()
-
-    def after_process_message(
-        self,
-        broker: dramatiq.Broker,
-        message: dramatiq.MessageProxy,
-        *,
-        result: object = None,
-        exception: BaseException | None = None,
-    ) -> None:
-        BUSY.dec()
-        MESSAGES.labels(message.queue_name).inc()
-        SECONDS.observe(time.monotonic() - self._began.at)

@@ -21,7 +21,11 @@ async def test_a_new_dataset_comes_with_an_upload_url_for_every_file(api: Api) -
     dataset, urls = answer.json()["dataset"], answer.json()["upload_urls"]
     assert dataset["name"] == "Reports"
     assert dataset["status"] == "uploading"
-    assert (dataset["document_count"], dataset["chunk_count"], dataset["progress"]) == (2, 0, 0)
+    assert (dataset["document_count"], dataset["chunk_count"], dataset["progress"]["percent"]) == (
+        2,
+        0,
+        0,
+    )
     assert dataset["chunking"] == {
         "strategy": "recursive",
         "size": 1000,

@@ -101,7 +101,8 @@ async def test_a_dataset_goes_from_uploading_to_ready(api: Api) -> None:
     assert [*seen, half["status"], done["status"]] == [
         "uploading", "processing", "processing", "ready",
     ]  # fmt: skip
-    assert (half["progress"], done["progress"]) == (50, 100)
+    assert (half["progress"]["percent"], half["progress"]["unfinished"]) == (50, 1)
+    assert done["progress"] == {"percent": 100, "seconds_left": None, "unfinished": 0}
     assert (done["document_count"], done["searchable_count"], done["chunk_count"]) == (2, 2, 7)
 
 
@@ -109,7 +110,9 @@ async def test_a_document_tells_how_its_pages_were_read_and_a_list_only_how_many
     dataset_id, answer = await uploaded(api, "scan.pdf", "a.txt")
     scan, text = [UUID(job["task_id"]) for job in answer["jobs"]]
     notes = [{"page": 2, "reason": "ocr", "confidence": 0.93}, {"page": 3, "reason": "blank"}]
-    read = {"with_text": 2, "by_ocr": 1, "notes": notes}
+    notes[0]["attachment"] = "offer.pdf"
+    attached = {"name": "offer.pdf", "page_count": 3, "pages_with_text": 2}
+    read = {"with_text": 2, "by_ocr": 1, "notes": notes, "attachments": [attached]}
     await complete(api.sessions, scan, chunks=1, pages_read=read)
     await complete(api.sessions, text, chunks=1)
 
@@ -126,9 +129,10 @@ async def test_a_document_tells_how_its_pages_were_read_and_a_list_only_how_many
     }  # fmt: skip
     assert [each for each in listed if "page_notes" in each] == []
     assert shown["scan.pdf"]["page_notes"] == [
-        {"page": 2, "reason": "ocr", "confidence": 0.93, "uncovered": None},
-        {"page": 3, "reason": "blank", "confidence": None, "uncovered": None},
+        {**notes[0], "uncovered": None},
+        {**notes[1], "confidence": None, "uncovered": None, "attachment": None},
     ]
+    assert shown["scan.pdf"]["attachments"] == [{**attached, "pages_by_ocr": None}]
     assert shown["a.txt"]["page_notes"] == []
 
 
@@ -142,7 +146,7 @@ async def test_a_failed_document_says_why_and_makes_the_dataset_partial(api: Api
     documents = (await api.client.get(f"{DATASETS}/{dataset_id}/documents")).json()["items"]
 
     assert status["dataset"]["status"] == "partial"
-    assert (status["dataset"]["failed_count"], status["dataset"]["progress"]) == (1, 100)
+    assert (status["dataset"]["failed_count"], status["dataset"]["progress"]["percent"]) == (1, 100)
     [failed] = [document for document in documents if document["status"] == "failed"]
     assert failed["error_code"] == "document_encrypted"
     assert failed["error"] == "It has a password."

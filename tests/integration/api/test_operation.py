@@ -127,14 +127,12 @@ async def test_browsers_of_other_origins_are_let_in_only_by_a_setting(
 async def test_the_documentation_needs_nothing_from_elsewhere(shared_api: Api) -> None:
     anyone = shared_api.as_key("")
 
-    home = await anyone.get("/")
     page = await anyone.get("/docs")
     script = await anyone.get("/static/swagger-ui/swagger-ui-bundle.js")
     style = await anyone.get("/static/swagger-ui/swagger-ui.css")
     guessed = await anyone.get("/openapi.json")
     document = await anyone.get("/schema/openapi.json")
 
-    assert home.headers["location"] == "/docs"
     assert guessed.headers["location"] == "/schema/openapi.json"
     assert page.status_code == 200
     assert "//" not in page.text.replace("<!doctype html>", "")
@@ -238,3 +236,20 @@ async def test_a_request_is_logged_without_what_was_asked(
     written = capsys.readouterr()
     assert "request.finished" in written.out + written.err + caplog.text
     assert "confidential-question" not in written.out + written.err + caplog.text
+
+
+async def test_a_person_at_a_wrong_address_sees_a_page_and_a_program_a_problem(
+    shared_api: Api,
+) -> None:
+    anyone = shared_api.as_key("")
+    accepts_pages = {"Accept": "text/html,application/xhtml+xml"}
+
+    home = await anyone.get("/", headers=accepts_pages)
+    person = await anyone.get("/nowhere", headers=accepts_pages)
+    program = await anyone.get("/nowhere")
+    call = await anyone.get("/api/v1/nowhere", headers=accepts_pages)
+
+    assert (home.status_code, person.status_code) == (200, 404)
+    assert person.text == home.text
+    assert program.json()["code"] == "unknown_path"
+    assert call.headers["content-type"] == "application/problem+json"

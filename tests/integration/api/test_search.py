@@ -126,6 +126,21 @@ async def test_the_tokens_of_a_query_are_written_down(api: Api) -> None:
     assert usage.tokens == 4
 
 
+async def test_the_tokens_of_a_query_are_written_down_although_its_search_fails(
+    api_environment: dict[str, str],
+) -> None:
+    async with running(api_environment, MILVUS_URI="http://127.0.0.1:9") as api:
+        dataset_id = await api.dataset()
+        path = f"{DATASETS}/{dataset_id}/search"
+        answer = await api.client.post(path, json={"query": "how do whales sing"})
+
+        async with api.sessions() as session:
+            [usage] = await session.scalars(select(Usage).where(Usage.dataset_id == dataset_id))
+
+    assert answer.status_code == 503
+    assert (usage.tokens, usage.tokens_counted) == (4, 0)
+
+
 async def test_without_the_embedder_hybrid_goes_by_words_and_says_so(
     api_environment: dict[str, str],
 ) -> None:

@@ -107,7 +107,6 @@ class ModelWorker:
                 stage="embed",
                 percent=10 * which,
                 chunks_done=which,
-                tokens=which,
                 got_further=which == 0,
             ),
         )

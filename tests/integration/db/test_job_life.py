@@ -96,7 +96,7 @@ async def test_a_job_that_lapses_every_time_fails_at_the_cap(
         held = await claimed(sessions, job_id, lease=NO_DELAY)
         async with sessions.begin() as session:
             await JobRepository(session).progress(
-                held, stage="parse", percent=1, chunks_done=0, tokens=0, got_further=False
+                held, stage="parse", percent=1, chunks_done=0, got_further=False
             )
         await reap(sessions, lapses_max=3)
 

@@ -294,6 +294,32 @@ async def test_small_files_that_arrive_together_fill_their_calls(
     assert await requests_of(server) - before <= 6
 
 
+async def test_a_full_process_that_is_busy_storing_fills_its_calls_with_those_outside(
+    server: EmbeddingsServer, embedder: Embedder
+) -> None:
+    """Hardly anybody is on the way here at any time, but whoever has been here makes way."""
+    before = await requests_of(server)
+    room, inside = 120, 0
+    under_way = asyncio.Semaphore(room)
+    storing = asyncio.Semaphore(2)
+    batcher = Batcher(embedder, is_followed=lambda: inside >= room)
+
+    async def index(name: str) -> None:
+        nonlocal inside
+        async with under_way:
+            inside += 1
+            with batcher.expecting(name):
+                await batcher.embed(payer(name), [f"text of {name}"])
+                async with storing:
+                    await asyncio.sleep(0.005)
+            inside -= 1
+
+    await asyncio.gather(*(index(f"stored {n}") for n in range(500)))
+    await batcher.aclose()
+
+    assert await requests_of(server) - before <= 9  # of 100 texts; one by one it would be hundreds
+
+
 async def test_who_never_comes_is_not_waited_for_long(
     server: EmbeddingsServer, batcher: Batcher
 ) -> None:

@@ -70,7 +70,7 @@ async def test_prefixes_belong_to_what_is_embedded(
     assert passage == await embedder.embed_query("passage: text")
 
 
-async def test_dimensions_are_probed_once_and_asked_for_if_configured(
+async def test_dimensions_are_probed_twice_once_and_asked_for_if_configured(
     server: EmbeddingsServer, embedder: Embedder, model: EmbeddingModel
 ) -> None:
     before = await server.counters()
@@ -81,7 +81,21 @@ async def test_dimensions_are_probed_once_and_asked_for_if_configured(
 
     assert probed == [16, 16]
     assert len(vector) == 5
-    assert (await server.counters())["requests"] - before["requests"] == 2
+    assert (await server.counters())["requests"] - before["requests"] == 3
+
+
+async def test_a_process_whose_first_answer_was_cut_short_believes_the_right_ones_soon(
+    server: EmbeddingsServer, embedder: Embedder
+) -> None:
+    await server.switch(broken_share=1, broken_kind="wrong_dimensions")
+    cut = await embedder.embed_query("the first text")
+    await server.switch()
+
+    with pytest.raises(EmbedderAnswerInvalid):
+        await embedder.embed_query("the second text")
+    right = await embedder.embed_query("the second text")
+
+    assert (len(cut), len(right)) == (15, 16)
 
 
 @pytest.mark.parametrize("answer", ["openai", "llama_cpp", "tei"])

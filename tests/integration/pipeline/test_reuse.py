@@ -6,16 +6,18 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select, update
 
-from db.models import EmbeddedText, Usage
-from db.repositories.embedded_texts import EmbeddedTextRepository
-from pipeline.embed.batcher import Batcher
+from db.engine import Sessions
+from db.models import Document, EmbeddedText, Job, Outcome, Usage
+from db.repositories.embedded_texts import EmbeddedTextRepository, Place
+from pipeline.embed.batcher import Batcher, EmbeddedShare
 from pipeline.embed.recent import Recent
+from pipeline.embed.waiting import Payer
 from pipeline.store.rows import Row
 from pipeline.store.vectors import VectorStore
 from pipeline.tools import Tools
-from support.catalog import document_of
+from support.catalog import apply, document_of
 from support.indexed import Indexed, put, tools
 
 __all__ = ["put", "tools"]  # fixtures, taken over
@@ -130,6 +132,144 @@ async def test_the_places_of_rows_that_are_purged_are_forgotten(put: Any, tools:
             assert await places(tools, document.id) == known > 0
 
     assert await places(tools, document.id) == 0
+
+
+async def purge(tools: Tools, indexed: Indexed) -> None:
+    """As upkeep does it once a document is gone."""
+    document = await document_of(tools.sessions, indexed.home, indexed.name)
+    await tools.vectors.delete_document(
+        tools.model.space, dataset=str(document.dataset_id), document=str(document.id)
+    )
+    async with tools.sessions.begin() as session:
+        await EmbeddedTextRepository(session).forget(document.id, below=document.generation + 1)
+
+
+async def test_a_text_is_known_after_the_document_that_paid_for_it_is_gone(
+    put: Any, tools: Tools
+) -> None:
+    first = await put("a.txt", TEXT)
+    paid = await first.index()
+    tenant = first.home.tenant_id
+    copies = []
+    for name in ("b.txt", "c.txt", "d.txt"):
+        forget_recent(tools)
+        copies.append(copy := await put(name, TEXT, tenant_id=tenant))
+        reused = await copy.index()
+        assert (reused.tokens, reused.chunks_embedded) == (0, 0)
+        # Each time the one that is known longest goes.
+        await purge(tools, first if len(copies) == 1 else copies[-2])
+    forget_recent(tools)
+    await purge(tools, copies[-1])
+
+    again = await (await put("e.txt", TEXT, tenant_id=tenant)).index()
+
+    assert again.tokens == paid.tokens > 0  # nobody has it any more
+
+
+async def test_a_note_that_comes_after_the_purge_is_not_taken(put: Any, tools: Tools) -> None:
+    first = await put("a.txt", TEXT)
+    await first.index()
+    document = await document_of(tools.sessions, first.home, "a.txt")
+    late = {UUID(int=7): Place(document.dataset_id, document.id, document.generation - 1, 0)}
+    before = await places(tools, document.id)
+
+    async with tools.sessions.begin() as session:
+        await EmbeddedTextRepository(session).note(late)
+
+    assert await places(tools, document.id) == before
+
+
+async def test_rows_that_a_retry_finds_are_known_to_others(put: Any, tools: Tools) -> None:
+    first = await put("a.txt", TEXT)
+    silent = Silent(tools.vectors)
+    job_id = await first.tell()
+    await replace(first, tools=replace(tools, vectors=silent)).run(job_id)  # written, not counted
+    document = await document_of(tools.sessions, first.home, "a.txt")
+    async with tools.sessions.begin() as session:
+        await session.execute(delete(EmbeddedText).where(EmbeddedText.document_id == document.id))
+        await session.execute(update(Job).where(Job.id == job_id).values(run_after=func.now()))
+    await first.run(job_id)
+    forget_recent(tools)
+
+    other = await (await put("b.txt", TEXT, tenant_id=first.home.tenant_id)).index()
+
+    assert other.tokens == 0
+
+
+async def test_a_vector_of_a_beginning_is_told_apart_in_later_versions_and_by_nobody_else(
+    put: Any, tools: Tools
+) -> None:
+    in_part = replace(tools, batcher=InPart(tools.batcher))
+    first = replace(await put("a.txt", TEXT), tools=in_part)
+    await first.index()
+    async with tools.sessions.begin() as session:  # a new version with the same text
+        await session.execute(
+            update(Document)
+            .where(Document.dataset_id == first.home.dataset_id)
+            .values(live_fingerprint="of an older parser")
+        )
+    news = first.home.change("a.txt", etag="e2", minute=1)
+    [job_id] = (await apply(tools.sessions, news)).values()
+    assert job_id is not None
+    renewed = await replace(first, tools=tools).run(job_id)
+    document = await document_of(tools.sessions, first.home, "a.txt")
+    forget_recent(tools)
+    other = await (await put("b.txt", TEXT, tenant_id=first.home.tenant_id)).index()
+
+    assert (renewed.tokens, renewed.chunks_embedded) == (0, 0)
+    assert "chunks_cut" in document.warnings
+    assert other.chunks_reused == 0
+
+
+async def test_what_was_paid_is_written_down_also_by_who_lost_the_job(
+    put: Any, tools: Tools
+) -> None:
+    first = await put("a.txt", TEXT)
+    batcher = Batcher(tools.batcher._embedder)  # one that writes down nothing
+    stolen = Stolen(batcher, tools.sessions)
+
+    attempt = await replace(first, tools=replace(tools, batcher=stolen)).index()
+
+    spent = await usage_of(tools, first)
+    assert attempt.outcome != Outcome.COMPLETED
+    assert sum(each.tokens for each in spent) == attempt.tokens > 0
+
+
+class Silent(VectorStore):
+    """Writes, and counts wrongly, so that an attempt ends before its switch."""
+
+    def __init__(self, real: VectorStore) -> None:
+        self.__dict__.update(vars(real))
+
+    async def count(self, space: str, **_: Any) -> int:
+        return 0
+
+
+class InPart(Batcher):
+    """Takes a text only in part."""
+
+    def __init__(self, real: Batcher) -> None:
+        self.__dict__.update(vars(real))
+
+    async def embed(self, payer: Payer, texts: Sequence[str]) -> EmbeddedShare:
+        share = await super().embed(payer, texts)
+        return replace(share, cut=list(range(len(texts))))
+
+
+class Stolen(Batcher):
+    """Embeds, while somebody else takes the job."""
+
+    def __init__(self, real: Batcher, sessions: Sessions) -> None:
+        self.__dict__.update(vars(real))
+        self._sessions = sessions
+
+    async def embed(self, payer: Payer, texts: Sequence[str]) -> EmbeddedShare:
+        share = await super().embed(payer, texts)
+        async with self._sessions.begin() as session:
+            await session.execute(
+                update(Job).where(Job.id == payer.job).values(fence=Job.fence + 1)
+            )
+        return share
 
 
 class StuckVectors(VectorStore):

@@ -426,7 +426,7 @@ async def test_progress_begins_the_patience_anew(
     async def gets_somewhere(attempt: Attempt) -> None:
         async with sessions.begin() as session:
             await JobRepository(session).progress(
-                attempt.claim, stage="embed", percent=10, chunks_done=5, tokens=50, got_further=True
+                attempt.claim, stage="embed", percent=10, chunks_done=5, got_further=True
             )
         raise DependencyError("It went away again.", dependency=Dependency.EMBEDDER)
 
@@ -722,7 +722,8 @@ async def test_past_the_soft_limit_an_attempt_with_progress_is_released_at_its_n
     async def slow(attempt: Attempt) -> None:
         attempt.tally.chunks_reused = 1  # found, which is no progress: the limit does not count
         attempt.check()
-        attempt.tally.chunks_embedded = attempt.rows_stored = 1
+        attempt.tally.chunks_embedded = 1
+        attempt.stored(1)
         attempt.check()
 
     await make_runner(slow, policy=Policy(soft_limit=NO_DELAY)).run(job_id)
@@ -731,6 +732,27 @@ async def test_past_the_soft_limit_an_attempt_with_progress_is_released_at_its_n
     assert (job.status, job.tries) == (Status.QUEUED, 0)
     [attempt] = await attempts_of(sessions, job_id)
     assert (attempt.outcome, attempt.chunks_embedded) == (Outcome.RELEASED, 1)
+
+
+async def test_an_attempt_that_took_long_to_find_its_rows_is_given_time_to_store_new_ones(
+    sessions: Sessions, job_id: UUID, make_runner: MakeRunner
+) -> None:
+    policy, steps = Policy(), []
+
+    async def slow(attempt: Attempt) -> None:
+        attempt.began -= policy.soft_limit.total_seconds() + 1  # passing over what is there
+        attempt.stored(1)
+        for _ in range(2):
+            attempt.check()
+            steps.append(attempt.rows_stored)
+            attempt.began -= 1
+            assert attempt.stored_first is not None
+            attempt.stored_first -= policy.storing_min.total_seconds() + 1
+
+    await make_runner(slow, policy=policy).run(job_id)
+
+    assert steps == [1]
+    assert (await job_of(sessions, job_id)).status == Status.QUEUED
 
 
 async def test_a_job_that_lapsed_before_runs_alone(

@@ -257,6 +257,19 @@ async def test_a_job_whose_worker_died_is_rung_for_again(
     assert (job.status, job.lapses) == (Status.QUEUED, 1)
 
 
+async def test_a_job_whose_worker_died_goes_before_the_backlog_behind_it(
+    sessions: Sessions, home: Home, make_announcer: MakeAnnouncer, redis: Redis
+) -> None:
+    [job_id] = await make_jobs(sessions, home)
+    await apply(sessions, *(home.change(f"later-{number}.txt") for number in range(3)))
+    async with sessions.begin() as session:
+        await ClaimRepository(session).claim(job_id, worker="died", lease=timedelta(0))
+
+    await make_announcer(window=1).tick()
+
+    assert await answer(redis) == job_id
+
+
 async def test_a_job_that_lapses_every_time_is_rung_for_no_more(
     sessions: Sessions, home: Home, make_announcer: MakeAnnouncer
 ) -> None:

@@ -141,7 +141,7 @@ class Shop:
         assert document.live_generation is not None
         ids = [each.last_id async for each in self.vectors.generations(self.space)]
         hashes = [row.content_hash for row in await self.vectors.fetch(self.space, ids)]
-        found = await self.vectors.vectors_by_hash(
+        found, _ = await self.vectors.vectors_by_hash(
             self.space,
             dataset=str(self.home.dataset_id),
             document=str(document.id),

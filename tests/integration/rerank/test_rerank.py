@@ -1,6 +1,7 @@
+import asyncio
 import math
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -75,6 +76,42 @@ async def reranker(server: EmbeddingsServer, **changes: Any) -> AsyncIterator[Re
     }
     async with Reranker.open(RerankModel(**asked)) as opened:
         yield opened
+
+
+@asynccontextmanager
+async def raw_server(answer: bytes, *, pause: float = 0) -> AsyncIterator[tuple[str, list[int]]]:
+    """Answers with these bytes over and over; how many have been taken of it stands in the list."""
+    sent = [0]
+
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
+        with suppress(ConnectionError):
+            while sent[0] < 100_000_000:
+                writer.write(answer)
+                await writer.drain()
+                sent[0] += len(answer)
+                await asyncio.sleep(pause)
+        writer.close()
+
+    running = await asyncio.start_server(respond, "127.0.0.1", 0)
+    async with running:
+        yield f"http://127.0.0.1:{running.sockets[0].getsockname()[1]}/rerank", sent
+
+
+@pytest.mark.parametrize(
+    ("answer", "pause", "said"), [(b"[" * 65_536, 0.0, "too long"), (b" ", 0.02, "in time")]
+)
+async def test_an_answer_without_end_is_given_up(answer: bytes, pause: float, said: str) -> None:
+    async with raw_server(answer, pause=pause) as (url, sent):
+        model = RerankModel(
+            url, SecretStr(""), "m", timeout=timedelta(seconds=0.5 if pause else 20)
+        )
+        async with Reranker.open(model) as opened:
+            with pytest.raises(RerankFailed, match=said):
+                await opened.scores("whales", ["whales"])
+
+    assert sent[0] < 20_000_000  # what fits into buffers, and no more
 
 
 @pytest.mark.parametrize("form", list(RerankFormat))

@@ -211,18 +211,69 @@ async def test_who_waits_too_long_to_be_alone_goes_in_beside_the_others() -> Non
             assert lapsed.inside
 
 
-async def test_who_lapsed_for_the_first_time_waits_less_for_the_others_than_who_lapsed_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(gate_module, "PATIENCE_AT_FIRST_SECONDS", SHORT_SECONDS)
-    first, again = Gate(), Gate()
-    neighbours = [Visitor(first.way_of(0)), Visitor(again.way_of(0))]
+async def test_who_lapsed_once_goes_in_company_and_after_all_others_have_left() -> None:
+    gate = Gate()
+    neighbour = Visitor(gate.way_of(0))
+    await settle()
+    lapsed = [Visitor(gate.way_of(1)) for _ in range(3)]
+    await settle()
+    while_the_neighbour_is_there = [visitor.inside for visitor in lapsed]
+    await neighbour.leave()
+    late = Visitor(gate.way_of(0))
     await settle()
 
-    once, twice = Visitor(first.way_of(1)), Visitor(again.way_of(2))
-    async with asyncio.timeout(SOON_SECONDS):
-        await once.came_in.wait()
-
-    assert not twice.inside  # its neighbour is still there, and its patience is longer
-    for visitor in (*neighbours, once, twice):
+    assert while_the_neighbour_is_there == [False] * 3
+    assert [visitor.inside for visitor in lapsed] == [True] * 3
+    assert not late.inside
+    for visitor in (*lapsed, late):
         await visitor.leave()
+
+
+async def test_companies_are_small_and_follow_each_other_without_others_between() -> None:
+    gate = Gate()
+    first, second = (
+        [Visitor(gate.way_of(1)) for _ in range(size)] for size in (gate_module.COMPANY, 5)
+    )
+    await settle()
+    late = Visitor(gate.way_of(0))
+    await settle()
+    at_first = [any(visitor.inside for visitor in each) for each in (first, second, [late])]
+    await second[0].cancel()
+    for visitor in first:
+        await visitor.leave()
+    await settle()
+
+    assert at_first == [True, False, False]
+    assert [visitor.inside for visitor in second] == [False, True, True, True, True]
+    assert not late.inside
+    for visitor in second[1:]:
+        await visitor.leave()
+    await settle()
+    assert late.inside
+    await late.leave()
+
+
+async def test_a_company_that_stays_or_waits_too_long_holds_nobody_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gate_module, "COMPANY_SECONDS", SHORT_SECONDS)
+    monkeypatch.setattr(gate_module, "COMPANY_PATIENCE_SECONDS", SHORT_SECONDS)
+    gate = Gate()
+    neighbour = Visitor(gate.way_of(0))
+    await settle()
+    lapsed = [Visitor(gate.way_of(1)) for _ in range(2 * gate_module.COMPANY)]
+    late = Visitor(gate.way_of(0))
+
+    async with asyncio.timeout(SOON_SECONDS):
+        for visitor in (*lapsed, late):
+            await visitor.came_in.wait()
+
+    assert neighbour.inside
+    for visitor in (neighbour, *lapsed, late):
+        await visitor.leave()
+
+
+async def test_who_lapsed_twice_runs_alone() -> None:
+    gate = Gate()
+    async with visiting(gate.way_of(2)) as first, visiting(gate.way_of(2)) as second:
+        assert (first.inside, second.inside) == (True, False)

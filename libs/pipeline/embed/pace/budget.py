@@ -13,11 +13,11 @@ BURST_SECONDS = 1.0
 # A window ends when it tells enough, or is old; or at once, when hardly anything is accepted.
 WINDOW_SECONDS, WINDOW_SECONDS_MAX = 4.0, 15.0
 WINDOW_ANSWERS = 30
-OVERRUN_ANSWERS, OVERRUN_SHARE = 10, 0.8
-# After so many refusals in a row, over all processes, everybody waits as the endpoint asks. Of a
-# third of refusals by chance eight in a row are one in ten thousand. Where it asks for long it
-# means it.
-HOLD_AFTER, HOLD_AFTER_LONG = 8, 3
+OVERRUN_ANSWERS, OVERRUN_SHARE = 25, 0.8
+# After so many refusals in a row, over all processes, everybody waits as the endpoint asks. An
+# endpoint that refuses by chance refuses two thirds while it is found out how much it allows; eight
+# in a row are common then, and sixteen one in a thousand. Where it asks for long it means it.
+HOLD_AFTER, HOLD_AFTER_LONG = 16, 3
 LONG_SECONDS = 5.0
 HOLD_SECONDS = 1.0  # where it does not say
 # Nothing but an endpoint's own word lasts longer than this without calls.

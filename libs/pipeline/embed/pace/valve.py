@@ -27,9 +27,11 @@ USED = 0.7
 # A smaller share than the first cannot be told from none, and is not worth it; an endpoint that
 # refuses more than the second is overrun, whatever a cut has shown.
 BORNE_MIN, BORNE_MAX = 0.06, 0.5
-# What the share may have changed by chance after a cut in vain. Endpoints that are overrun and
-# refuse by chance as well are found in two cuts.
-ALIKE = 0.7
+# How far the share may have fallen by chance after a cut in vain, in standard deviations, and at
+# most by this factor. Endpoints that are overrun and refuse by chance as well are found in two
+# cuts.
+ALIKE_DEVIATIONS = 2.0
+ALIKE = 0.5
 WORSE = 0.25  # a share that rose by so much after a cut was not by chance either
 # Windows until it is looked again whether what is borne has to be: the first time, and at most.
 LOOK_FIRST, LOOK_MAX = 5, 40
@@ -92,7 +94,9 @@ class Valve:
         return (
             window.held == 0  # so many in a row are not by chance
             and share_before >= BORNE_MIN
-            and ALIKE * share_before <= window.share <= min(share_before + WORSE, BORNE_MAX)
+            and _alike(share_before, window.answers)
+            <= window.share
+            <= min(share_before + WORSE, BORNE_MAX)
             and self.rate is not None
             and self.rate < 0.95 * rate_before
         )
@@ -129,7 +133,7 @@ class Valve:
             ceiling,
             borne=borne,
             proofs=self.proofs,
-            windows=self.windows + 1,
+            windows=0 if self.before is not None else self.windows + 1,
         )
 
     def _offered(self, window: Window) -> float:
@@ -143,6 +147,11 @@ class Valve:
         if cap is None:
             return self
         return replace(self, rate=cap if self.rate is None else min(self.rate, cap))
+
+
+def _alike(share: float, answers: int) -> float:
+    """From where on a share is as good as this one."""
+    return max(ALIKE * share, share - ALIKE_DEVIATIONS * math.sqrt(share * (1 - share) / answers))
 
 
 def _chance(share: float, answers: int) -> float:

@@ -6,9 +6,11 @@ its text layer. Most pages need not even that: they have text enough and no larg
 
 import ctypes
 import math
-import unicodedata
+import struct
+from dataclasses import dataclass
 from itertools import islice
 
+import cv2
 import numpy as np
 import pypdfium2
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ from pypdfium2 import raw
 
 from pipeline.document import Box, PageNote, PageReason
 from pipeline.parse.ocr import ink
+from pipeline.parse.ocr.layer import TextLayer, merged
 from pipeline.parse.ocr.pictures import Pictures
 from pipeline.parse.source import Draft, Source
 
@@ -32,11 +35,38 @@ PICTURE_SHARE = 0.4
 # The text layer is too thin if it lacks more than half of the marks, and more than a logo has.
 UNCOVERED_SHARE = 0.5
 UNCOVERED_MARKS = 20
-GIBBERISH_SHARE = 0.2  # of characters that are none: the font does not tell what its glyphs mean
-_NO_CHARACTERS = frozenset({"Cc", "Cn", "Co", "Cs"})
 PICTURES_LOOKED_AT = 500
 RECTANGLES_MAX = 20_000  # a dense page has some thousand
+# What drawing a page and looking at what was drawn may end in.
+BROKEN = (pypdfium2.PdfiumError, cv2.error, struct.error, MemoryError, ValueError, OSError)
 FINE = 10  # PDFium gives places in whole numbers: of tenths of a point
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a page that may lack text looks: nothing is on it, or the share of its marks that no box
+    of its text layer covers, or enough of them to have it recognised."""
+
+    blank: bool
+    uncovered_share: float
+    thin: bool
+    boxes: list[Box]
+
+
+def look_at(page: pypdfium2.PdfPage, text: str, *, known: list[Box] | None = None) -> Look | None:
+    """None for a page that has enough `text` and no large picture; it is not even drawn.
+
+    `known` are the places of a layer that is legible in part only. Raises what `BROKEN` names.
+    """
+    enough = len("".join(text.split())) >= ENOUGH_CHARACTERS
+    if known is None and enough and _picture_share(page) < PICTURE_SHARE:
+        return None
+    # Also of what was left out of the text, such as a page number.
+    boxes = _text_boxes(page) if known is None else known
+    seen = _ink(page, boxes)
+    thin = seen.uncovered_share > UNCOVERED_SHARE and seen.uncovered >= UNCOVERED_MARKS
+    lacking = known is not None or thin or not boxes
+    return Look(seen.blank, round(seen.uncovered_share, 3), lacking, boxes)
 
 
 class PageCompletion:
@@ -46,46 +76,37 @@ class PageCompletion:
         self._pictures = Pictures(source)
 
     def __call__(
-        self,
-        document: pypdfium2.PdfDocument,
-        page_number: int,
-        drafts: list[Draft],
-        *,
-        legible: bool = True,
+        self, document: pypdfium2.PdfDocument, page_number: int, layer: TextLayer
     ) -> tuple[list[Draft], PageNote | None]:
         """The drafts of the page, which counts from 1, and what is to be said of it.
 
         A page whose text layer is fine comes back as it was. Never raises for a broken page. Of a
-        layer that is not legible only what cannot be had by recognition is kept.
+        layer that is not legible the sound lines stay, and the others are recognised.
         """
         try:
             page = document[page_number - 1]
         except pypdfium2.PdfiumError:
-            return drafts, None if drafts else PageNote(page_number, PageReason.UNREADABLE)
+            unreadable = PageNote(page_number, PageReason.UNREADABLE)
+            return layer.drafts, None if layer.drafts else unreadable
         try:
-            return self._complete(page, page_number, drafts, legible=legible)
-        except pypdfium2.PdfiumError:
-            return drafts, None if drafts else PageNote(page_number, PageReason.UNREADABLE)
+            return self._complete(page, page_number, layer)
+        except BROKEN:
+            return layer.drafts, PageNote(page_number, PageReason.UNREADABLE)
         finally:
             page.close()
 
     def _complete(
-        self, page: pypdfium2.PdfPage, number: int, drafts: list[Draft], *, legible: bool
+        self, page: pypdfium2.PdfPage, number: int, layer: TextLayer
     ) -> tuple[list[Draft], PageNote | None]:
-        text = "".join(draft.text for draft in drafts)
-        legible = legible and not is_gibberish(text)
-        characters = len("".join(text.split()))
-        if legible and characters >= ENOUGH_CHARACTERS and _picture_share(page) < PICTURE_SHARE:
+        drafts, legible = layer.drafts, layer.sound is None
+        look = look_at(page, layer.text, known=None if legible else layer.boxes)
+        if look is None:
             return drafts, None
-        # Also of what was left out of the drafts, such as a page number.
-        boxes = _text_boxes(page) if legible else []
-        seen = _ink(page, boxes)
-        if seen.blank and not drafts:
+        if look.blank and not drafts:
             return [], PageNote(number, PageReason.BLANK)
-        thin = seen.uncovered_share > UNCOVERED_SHARE and seen.uncovered >= UNCOVERED_MARKS
-        if boxes and not thin:
+        if not look.thin:
             return drafts, None
-        share = round(seen.uncovered_share, 3)
+        share = look.uncovered_share
         if self._pictures.refusal is not None:
             return drafts, PageNote(number, self._pictures.refusal, uncovered=share)
         self._pictures.begin()
@@ -94,31 +115,12 @@ class PageCompletion:
             _drawn(page, scale),
             number,
             points_per_pixel=1 / scale,
-            known=boxes,
+            known=look.boxes,
             uncovered=share,
         )
         if not read.drafts:
             return drafts, read.note if not drafts or not legible else None
-        return _merged(drafts if legible else [], read.drafts), read.note
-
-
-def is_gibberish(text: str) -> bool:
-    """Whether a font of the text layer does not say which characters its glyphs are."""
-    signs = [sign for sign in text if not sign.isspace()]
-    none = sum(sign == "\ufffd" or unicodedata.category(sign) in _NO_CHARACTERS for sign in signs)
-    return none > GIBBERISH_SHARE * len(signs)
-
-
-def _merged(drafts: list[Draft], found: list[Draft]) -> list[Draft]:
-    """What was recognised goes before the first draft of the text layer that is not above it."""
-    top = min((draft.position.box.top for draft in found if draft.position.box), default=0.0)
-    above = 0
-    for draft in drafts:
-        box = draft.position.box
-        if box is None or box.top > top:
-            break
-        above += 1
-    return drafts[:above] + found + drafts[above:]
+        return merged(drafts if layer.sound is None else layer.sound, read.drafts), read.note
 
 
 def _picture_share(page: pypdfium2.PdfPage) -> float:

@@ -48,11 +48,17 @@ class Pictures:
         uncovered: float | None = None,
     ) -> Recognised:
         """The raster is the whole page. What stands in a `known` box, of a text layer, is left
-        out."""
+        out. A page that the networks fail over has a note that says so."""
         # They take half a second and 100 MB, and most documents do without.
         from pipeline.parse.ocr.engine import engine  # noqa: PLC0415
 
-        seen = engine().read(raster)
+        reader = engine()
+        try:
+            seen = reader.read(raster)
+        except Exception:
+            # Networks and OpenCV raise anything; the other pages are still to be read.
+            unreadable = PageNote(page, PageReason.UNREADABLE, uncovered=uncovered)
+            return Recognised([], unreadable)
         rows, columns = raster.shape[:2]
         shown = _Shown(seen.quarters, rows, columns, points_per_pixel)
         lines = [line for line in seen.lines if not _is_known(shown.box(line), known or [])]

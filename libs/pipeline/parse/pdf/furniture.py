@@ -2,11 +2,13 @@
 
 A line is furniture only if nothing but furniture stands between it and the top or bottom edge, if
 it is set no larger than the text and apart from it, and if it has been seen there on several
-pages, where numbers in it may grow with the pages; or if it is nothing but such a number.
+pages, where numbers in it may grow with the pages; or if it is nothing but such a number. It is
+kept where it stands first, so that it can be searched for; numbers of pages are never kept.
 """
 
 import re
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby, product
 
 from pipeline.parse.pdf.lines import Line, Page
@@ -18,6 +20,8 @@ LINES_MAX = 4  # of each band: a longer running head is none
 PLACE_POINTS = 4.0  # lines nearer to each other stand at one place
 SIZE_SHARE_MAX = 1.15  # of the text's size; what is larger is a title, even if it comes again
 CHARACTERS_MAX = 200
+REMEMBERED_PAGES = 100  # what has been seen too seldom, and not since, is forgotten
+KEPT_MAX = 10_000  # heads of one document that come again; the next are left out altogether
 NUMBERS_MAX = 3  # of a line, that may grow with the pages
 ADJOINING = 1.6  # in sizes: as near as the lines of one paragraph
 
@@ -54,10 +58,20 @@ class _Sightings:
         }
 
 
+@dataclass(slots=True)
+class Parted:
+    """The lines of a page: its text, and the heads and feet that stand here first."""
+
+    text: list[Line]
+    heads: list[Line] = field(default_factory=list)
+    feet: list[Line] = field(default_factory=list)
+
+
 class Furniture:
-    """Of one document. Pages are learnt a window at a time, in order."""
+    """Of one document. Pages are learnt a window at a time, in order, and parted in order."""
 
     def __init__(self) -> None:
+        self._kept: set[str] = set()
         self._lines = _Sightings()
         self._numbers = _Sightings()  # by place, and by how far a number is ahead of the page's
 
@@ -65,7 +79,7 @@ class Furniture:
         if not pages:
             return
         for sightings in (self._lines, self._numbers):
-            sightings.forget(pages[0].number - len(pages))
+            sightings.forget(pages[0].number - REMEMBERED_PAGES)
         for page in pages:
             for edge, line in _edge_lines(page):
                 for step in _steps(page, edge, line):
@@ -74,11 +88,12 @@ class Furniture:
                     if (number := _number(line.text)) is not None:
                         self._numbers.add((edge, step, number - page.number), page.number)
 
-    def without(self, page: Page, text_size: float) -> list[Line]:
-        """The lines of a page that has been learnt, without its furniture.
+    def parted(self, page: Page, text_size: float) -> Parted:
+        """The lines of a page that has been learnt; what came before is left out.
 
         From each edge inwards, up to the first row with none: what stands within is text.
         """
+        parted = Parted([])
         furniture: set[int] = set()
         for edge, found in groupby(_edge_lines(page), key=lambda at_edge: at_edge[0]):
             rows: list[list[Line]] = []
@@ -95,7 +110,20 @@ class Furniture:
             while rows and _adjoins_text(page, rows):
                 rows.pop()
             furniture.update(id(line) for row in rows for line in row)
-        return [line for line in page.lines if id(line) not in furniture]
+            first = [line for row in rows for line in row if self._stands_first(line, page.number)]
+            kept = parted.heads if edge == "top" else parted.feet
+            kept.extend(sorted(first, key=lambda line: (round(line.depth), line.begin)))
+        parted.text = [line for line in page.lines if id(line) not in furniture]
+        return parted
+
+    def _stands_first(self, line: Line, page: int) -> bool:
+        """Whether it is to be kept: no number of a page, and not kept before."""
+        if _number(line.text) is not None or len(self._kept) >= KEPT_MAX:
+            return False
+        shapes = _shapes(line.text, page)
+        known = not self._kept.isdisjoint(shapes)
+        self._kept.update(shapes)
+        return not known
 
     def _is_furniture(self, page: Page, edge: str, line: Line) -> bool:
         number = _number(line.text)

@@ -77,8 +77,12 @@ def is_heading(paragraph: Paragraph, text: TextStyle, *, was_named: bool = False
 class Outline:
     """The headings that what comes next stands under."""
 
-    def __init__(self) -> None:
-        self._open: list[_Heading] = []
+    def __init__(self, headings: Iterable["_Heading"] = ()) -> None:
+        self._open = list(headings)
+
+    def copy(self) -> "Outline":
+        """One that goes on from here by itself."""
+        return Outline(self._open)
 
     @property
     def path(self) -> tuple[str, ...]:

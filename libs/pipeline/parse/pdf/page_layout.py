@@ -32,6 +32,12 @@ def drafts_of(
         yield last
 
 
+def head_draft(page: Page, line: Line, outline: Outline) -> Draft:
+    """Of a running head or foot: a block of its own, no heading whatever it is set in."""
+    position = Position(page=page.number, box=line.box)
+    return Draft(line.text, heading_path=outline.path, position=position)
+
+
 def _parts(
     page: Page, structure: Structure, vocabulary: Collection[str]
 ) -> Iterator[Paragraph | Table]:

@@ -5,8 +5,9 @@ it, the paragraph above for a first row, and now and then loses a column whose c
 next; all three show when its cells are laid over PDFium's lines.
 """
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.document import Box, around
@@ -15,6 +16,7 @@ from pipeline.parse.pdf.lines import Line
 
 SLACK_POINTS = 2.0
 CELL_WORDS_MAX = 60  # a longer one is a column of running text
+ROWS_LOOKED_AT = 8  # on either side of a place; rows hardly ever reach into so many others
 RUN_GAP_LINES = 3  # of the page's content: a table is written in one go, but for its heads
 
 
@@ -112,12 +114,10 @@ def completed(table: Table, lines: Sequence[Line]) -> Table:
     """With the words of its lines that no cell holds, before or behind the rows they stand in."""
     heads: list[list[str]] = []
     tails: list[list[str]] = []
-    extents = _extents(table)
+    nearest_row = _nearest(_extents(table))
     of_rows: list[list[Line]] = [[] for _ in table.rows]
     for line in lines:
-        middle = (line.box.top + line.box.bottom) / 2
-        nearest = min(range(len(extents)), key=lambda at: _distance(middle, extents[at]))
-        of_rows[nearest].append(line)
+        of_rows[nearest_row((line.box.top + line.box.bottom) / 2)].append(line)
     for row, own in zip(table.rows, of_rows, strict=True):
         known = Counter(word for cell in row for word in words(cell.text))
         head, tail = _lost(own, known)
@@ -156,6 +156,20 @@ def _extents(table: Table) -> list[tuple[float, float]]:
         edge = extents[-1][1] if extents else table.box.top
         extents.append((edge, edge) if box is None else (box.top, box.bottom))
     return extents
+
+
+def _nearest(extents: Sequence[tuple[float, float]]) -> Callable[[float], int]:
+    """Tells which row is nearest to a place, the first of several; in no more than some steps, for
+    a page may have ten thousand rows."""
+    order = sorted(range(len(extents)), key=lambda at: extents[at])
+    tops = [extents[at][0] for at in order]
+
+    def nearest(place: float) -> int:
+        behind = bisect_right(tops, place)
+        near = order[max(behind - ROWS_LOOKED_AT, 0) : behind + ROWS_LOOKED_AT]
+        return min(near, key=lambda at: (_distance(place, extents[at]), at))
+
+    return nearest
 
 
 def _distance(place: float, extent: tuple[float, float]) -> float:

@@ -37,7 +37,10 @@ SAYING_MIN = 0.3  # of a column's cells have words
 HOLDING_MIN = 0.75  # of the words: what is missing can be put back, what is not has another reason
 LOST_MAX = 0.02  # of the words, for what one engine writes in two words and the other in one
 AGREEMENT_MIN = 0.6  # of the order of words
-CELLS_MAX = 20_000  # of one page: it reads no sheet of more
+CELLS_MAX = 20_000  # of one page, all its tables together: it reads no sheet of more
+# Each is laid over the lines of its page, and each of its outer columns is.
+TABLES_MAX = 100
+COLUMNS_MAX = 200
 
 
 @dataclass(slots=True)
@@ -94,14 +97,18 @@ def structures(path: Path, numbers: Sequence[int]) -> dict[int, Structure]:
 
 
 def _structure(page: liteparse.ParsedPage) -> Structure:
-    found = Structure()
+    found, cells_left = Structure(), CELLS_MAX
     for block in page.blocks or ():
         if block.kind == "heading" and block.text:
             found.headings.add(bare(block.text))
         elif block.kind == "table" and block.bbox is not None:
             rows = [block.header or [], *(block.rows or [])]
+            cells_left -= sum(map(len, rows))
+            if cells_left < 0 or len(found.tables) >= TABLES_MAX:
+                continue
             cells = [[Cell(cell.text, _box(cell.bbox)) for cell in row] for row in rows]
-            if sum(map(len, rows)) <= CELLS_MAX and (table := table_of(cells, _box(block.bbox))):
+            table = table_of(cells, _box(block.bbox))
+            if table is not None and len(table.rows[0]) <= COLUMNS_MAX:
                 found.tables.append(table)
     return found
 

@@ -16,7 +16,7 @@ from pipeline.errors import (
     UnsupportedType,
 )
 from pipeline.parse.detect import detect
-from pipeline.parse.images import FORMATS
+from pipeline.parse.frames import FORMATS
 from pipeline.parse.limits import ParseLimits
 from pipeline.parse.media_types import MediaType
 

@@ -4,9 +4,11 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from data.make_samples import write_docx
-from pipeline.document import Block, BlockKind
+from data.pictures import encoded, pdf_of
+from pipeline.document import AttachmentPages, Block, BlockKind
 from unit.pipeline.parse.conftest import Parse
 
 DATA = Path(__file__).parents[3] / "data"
@@ -44,6 +46,29 @@ def test_each_attachment_is_read_as_what_its_bytes_are(parse: Parse, tmp_path: P
     assert row.heading_path == ("Order", "prices.csv")
     assert max(b.position.page or 0 for b in of(blocks, "manual.pdf")) == 3
     assert summary.warnings == ()
+
+
+def test_the_pages_of_attachments_are_counted_and_noted_with_the_name_of_their_file(
+    parse: Parse,
+) -> None:
+    written = ["Rye bread is baked on Tuesday and on Friday, as it was in the old days."] * 6
+    inner, outer = mail("Scans"), mail("Fwd")
+    attach(inner, pdf_of([(written, None), ((), None)]), "old.pdf")
+    outer.add_attachment(inner)
+    attach(outer, (DATA / "demo" / "oven-manual.pdf").read_bytes(), "manual.pdf")
+    attach(outer, encoded([Image.new("L", (200, 200), 255)] * 2, "TIFF"), "fax.tiff")
+
+    _, summary = parse(outer.as_bytes(), "fwd.eml")
+
+    assert summary.attachments == (
+        AttachmentPages("Scans.eml/old.pdf", 2, 1, 0),
+        AttachmentPages("manual.pdf", 3, 3, 0),
+        AttachmentPages("fax.tiff", 2, 0, 0),
+    )
+    assert (summary.page_count, summary.pages_with_text, summary.pages_by_ocr) == (7, 4, 0)
+    assert [(note.attachment, note.page) for note in summary.page_notes] == [
+        ("Scans.eml/old.pdf", 2), ("fax.tiff", 1), ("fax.tiff", 2),
+    ]  # fmt: skip
 
 
 def test_an_attachment_that_cannot_be_read_costs_a_warning_that_names_it(parse: Parse) -> None:

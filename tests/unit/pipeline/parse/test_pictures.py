@@ -1,15 +1,38 @@
 """Text of scanned pages and images, and what is said of pages that have none."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 from PIL import Image, ImageDraw
 
-from data.pictures import LETTER, encoded, pdf_of, picture, png_of_pixels
+from data.pictures import LETTER, encoded, pdf_of, picture, png_of_pixels, tiff_directories
 from pipeline.document import Block, PageReason, ParseSummary
 from pipeline.errors import DocumentCorrupt, TooLarge, TooManyPages
+from pipeline.parse.ocr.engine import Engine, Seen
+from pipeline.parse.ocr.raster import Raster
+from support.pdfs import Sheet
+from support.pdfs import pdf_of as pdf_of_sheets
 from unit.pipeline.parse.conftest import LIMITS, Parse
 
+# Prints by how many kilobytes the process has grown at most.
+LARGE_PNG = r"""
+import io, resource, struct, zlib
+from PIL import Image
+from pipeline.parse.shrinking import shrunk
+def part(kind, content):
+    check = struct.pack("!I", zlib.crc32(kind + content))
+    return struct.pack("!I", len(content)) + kind + content + check
+packer = zlib.compressobj(1)
+rows = b"".join(packer.compress(bytes(1 + 4 * 8_000)) for _ in range(5_000)) + packer.flush()
+head = struct.pack("!IIBBBBB", 8_000, 5_000, 8, 6, 0, 0, 0)
+png = b"\x89PNG\r\n\x1a\n" + part(b"IHDR", head) + part(b"IDAT", rows) + part(b"IEND", b"")
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+raster, scale = shrunk(Image.open(io.BytesIO(png)), pixels_max=100_000_000)
+assert raster.shape == (3162, 5060, 3) and raster.min() == 255 and 1.57 < scale < 1.59
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
 SHORT = ("Three loaves of rye,", "to be fetched at noon.")
 
 
@@ -60,6 +83,52 @@ def test_each_frame_of_a_tiff_is_a_page(parse: Parse) -> None:
     assert (summary.page_count, summary.pages_with_text, summary.pages_by_ocr) == (3, 2, 2)
     assert reasons(summary)[1] == (2, PageReason.BLANK)
     assert summary.warnings == ()
+
+
+@pytest.mark.parametrize("broken", [0, 1])
+def test_a_broken_frame_costs_a_note_and_the_others_are_read(parse: Parse, broken: int) -> None:
+    frames = [picture((text,), size=(480, 200)) for text in ("Open", "Closed", "Sold out")]
+    content = bytearray(encoded(frames, "TIFF", compression="tiff_lzw"))
+    places = tiff_directories(bytes(content))
+    content[places[broken] + 2 : places[broken] + 14] = bytes(12)  # its width is gone
+
+    blocks, summary = parse(bytes(content), "fax.tiff")
+
+    texts = {1: "Open", 2: "Closed", 3: "Sold out"}
+    del texts[broken + 1]
+    assert {block.position.page: block.text for block in blocks} == texts
+    assert (broken + 1, PageReason.UNREADABLE) in reasons(summary)
+    assert (summary.page_count, summary.pages_with_text) == (3, 2)
+    assert summary.warnings == ("pages_without_text",)
+
+
+def test_a_page_that_the_networks_fail_over_has_a_note_and_the_next_is_read(
+    parse: Parse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = [picture((text,), size=(480, 200)) for text in ("Open", "Closed")]
+    working, fails = Engine(), iter([True, False])
+
+    class Failing:
+        def read(self, raster: Raster) -> Seen:
+            if next(fails):
+                raise MemoryError
+            return working.read(raster)
+
+    monkeypatch.setattr("pipeline.parse.ocr.engine.engine", Failing)
+
+    blocks, summary = parse(encoded(frames, "TIFF"), "fax.tiff")
+
+    assert [(block.position.page, block.text) for block in blocks] == [(2, "Closed")]
+    assert reasons(summary) == [(1, PageReason.UNREADABLE), (2, PageReason.OCR)]
+
+
+def test_a_large_transparent_image_takes_little_more_than_its_pixels() -> None:
+    """Unpacked it has 160 MB; five copies of it were made before."""
+    grown = subprocess.run(
+        [sys.executable, "-c", LARGE_PNG], capture_output=True, text=True, check=True
+    )
+
+    assert int(grown.stdout) < 300 * 1024
 
 
 def test_a_photograph_is_turned_as_its_camera_says(parse: Parse) -> None:
@@ -158,6 +227,24 @@ def test_a_scan_below_a_printed_stamp_is_read_and_the_stamp_is_not_read_twice(
     [note] = summary.page_notes
     assert note.uncovered is not None
     assert note.uncovered > 0.5
+
+
+def test_where_a_font_names_no_characters_its_lines_are_recognised_and_the_others_kept(
+    parse: Parse,
+) -> None:
+    nameless = ["Orders for weddings need three weeks,", "and a deposit of 40 euro."] * 3
+    sheet = Sheet().line("Terms of the bakery, as they are printed.", 50, 80, size=12)
+    sheet.lines(nameless, 50, 140, size=12, pitch=16, font="nameless")
+    sheet.in_white(lambda page: page.line("Nobody sees this line of the layer.", 50, 300))
+
+    blocks, summary = parse(pdf_of_sheets(sheet), "terms.pdf")
+
+    texts = [block.text for block in blocks]
+    assert texts[0] == "Terms of the bakery, as they are printed."
+    assert texts[-1] == "Nobody sees this line of the layer."
+    assert recall(blocks[1:-1], tuple(nameless)) == 1
+    assert not [text for text in texts[1:-1] if "Terms" in text]
+    assert reasons(summary) == [(1, PageReason.OCR)]
 
 
 def test_a_page_with_text_and_a_drawing_is_left_as_it_is(parse: Parse) -> None:

@@ -8,47 +8,34 @@ oneself would not do: the master stops for good, and supervisors back off from w
 import multiprocessing
 import os
 import signal
-import threading
 
-import dramatiq
 import psutil
 import structlog
 
 log = structlog.get_logger(__name__)
 
-# Reading the memory of the process takes some microseconds, so it is done after every message.
 
+class Recycle:
+    """Counts the attempts of a process. Reading its memory takes some microseconds, so it is done
+    after each of them."""
 
-class Recycle(dramatiq.Middleware):
     def __init__(self, *, jobs: int, memory_bytes: int) -> None:
         """0 switches a limit off."""
         self._jobs = jobs
         self._memory_bytes = memory_bytes
         self._done = 0
-        self._asked = False
-        self._lock = threading.Lock()
         self._process = psutil.Process()
 
-    def after_process_message(
-        self,
-        broker: dramatiq.Broker,
-        message: dramatiq.MessageProxy,
-        *,
-        result: object = None,
-        exception: BaseException | None = None,
-    ) -> None:
-        with self._lock:
-            self._done += 1
-            if self._asked or not self._is_due():
-                return
-            self._asked = True
+    def is_due(self) -> bool:
+        """Note that an attempt has ended; whether it was the last that this process should make."""
+        self._done += 1
+        if self._jobs and self._done >= self._jobs:
+            return True
+        return bool(self._memory_bytes) and self._process.memory_info().rss >= self._memory_bytes
+
+    def restart(self) -> None:
         master = multiprocessing.parent_process()  # not getppid: that may be a fork server
         if master is None or master.pid is None:
             return
         log.info("worker.recycling", jobs=self._done)
         os.kill(master.pid, signal.SIGHUP)
-
-    def _is_due(self) -> bool:
-        if self._jobs and self._done >= self._jobs:
-            return True
-        return bool(self._memory_bytes) and self._process.memory_info().rss >= self._memory_bytes

@@ -1,0 +1,65 @@
+"""The sampler: every ten seconds it notes for each tenant what waits, what runs and what was done.
+
+Any number of pollers run one; an advisory lock lets one of them take each sample.
+"""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from db.engine import Sessions
+from db.repositories.samples import COARSER, FINEST, STEPS, SampleRepository, Step
+
+log = structlog.get_logger(__name__)
+
+# A job that finished at a sample's end may be committed a moment later.
+SETTLED_AFTER = timedelta(seconds=2)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# It counts what waits, so the longer that takes the rarer it is: a hundredth of the time at most.
+SHARE = 100
+
+
+class Sampler:
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self._taken: dict[Step, datetime] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            began = time.monotonic()
+            try:
+                await self.sample()
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("sampler.failed", error=type(error).__name__)
+            except Exception as error:
+                # The other parts of the poller must not end with this one.
+                log.exception("sampler.unexpected_error", error=type(error).__name__)
+            spent = time.monotonic() - began
+            pause = max(FINEST.length.total_seconds() / 2, SHARE * spent)
+            try:
+                await asyncio.wait_for(stop.wait(), pause)
+            except TimeoutError:
+                continue
+
+    async def sample(self, *, now: datetime | None = None) -> None:
+        """Take the samples that are due; those that nobody took in time are left out."""
+        async with self._sessions.begin() as session:
+            samples = SampleRepository(session)
+            if not await samples.lead():
+                return
+            settled = (now or await samples.now()) - SETTLED_AFTER
+            ends = {step: _end(step, settled) for step in STEPS}
+            if self._taken.get(FINEST) != ends[FINEST]:
+                await samples.take(ends[FINEST])
+            for finer, step in zip(STEPS, COARSER, strict=False):
+                if self._taken.get(step) != ends[step]:
+                    await samples.thin(step, finer, ends[step])
+        self._taken = ends
+
+
+def _end(step: Step, time_: datetime) -> datetime:
+    """When the latest step ended."""
+    return EPOCH + (time_ - EPOCH) // step.length * step.length
