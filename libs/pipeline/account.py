@@ -12,7 +12,6 @@ from db.engine import Sessions
 from db.errors import is_away
 from db.repositories.claims import Claim
 from db.repositories.usage import Bill, UsageRepository
-from pipeline.embed.batcher import Record
 from pipeline.embed.model import EmbeddingModel
 from pipeline.embed.waiting import Payer
 
@@ -54,11 +53,15 @@ class Ledger:
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._owed: dict[int, Account] = {}
+        self._owed: dict[int, tuple[Claim, Bill]] = {}
         self._again: asyncio.Task[None] | None = None
 
     async def record(self, payers: Sequence[Payer]) -> None:
-        self._owed.update((id(each.bill), each) for each in payers if isinstance(each, Account))
+        accounts = [each for each in payers if isinstance(each, Account)]
+        await self.write([(each.claim, each.bill) for each in accounts])
+
+    async def write(self, bills: Sequence[tuple[Claim, Bill]]) -> None:
+        self._owed.update((id(bill), (claim, bill)) for claim, bill in bills)
         await self._pay()
 
     async def aclose(self) -> None:
@@ -73,9 +76,7 @@ class Ledger:
             return
         try:
             async with self._sessions.begin() as session:
-                await UsageRepository(session).write(
-                    [(each.claim, each.bill) for each in owed.values()]
-                )
+                await UsageRepository(session).write(list(owed.values()))
         except (SQLAlchemyError, OSError) as error:
             log.warning("usage.write_failed", error=type(error).__name__, away=is_away(error))
             if is_away(error):
@@ -87,7 +88,3 @@ class Ledger:
         await asyncio.sleep(PAY_AGAIN_SECONDS)
         self._again = None
         await self._pay()
-
-
-def recorder(sessions: Sessions) -> Record:
-    return Ledger(sessions).record

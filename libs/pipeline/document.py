@@ -98,6 +98,29 @@ class Chunk:
     context: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image in a document; `ordinal` counts from 0 within it.
+
+    `width` and `height` are its crop's, in pixels. `near` is the text known of it: a caption, or
+    what was recognised in it.
+    """
+
+    ordinal: int
+    width: int
+    height: int
+    near: str = ""
+    position: Position = field(default_factory=Position)
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A picture with its bytes, a JPEG."""
+
+    picture: Picture
+    data: bytes
+
+
 class PageReason(StrEnum):
     """Why there is something to say of a page; shown by the API."""
 

@@ -15,6 +15,7 @@ class Mode(StrEnum):
     HYBRID = "hybrid"
     DENSE = "dense"
     KEYWORD = "keyword"
+    IMAGE = "image"  # among pictures, by a text or by a picture
 
 
 class Caveat(StrEnum):
@@ -23,6 +24,17 @@ class Caveat(StrEnum):
     KEYWORDS_ONLY = "keywords_only"
     NOT_RERANKED = "not_reranked"
     NOT_ALL_SEEN = "not_all_seen"
+    IMAGES_MISSING = "images_missing"
+
+
+class ImageSearchNotConfigured(Exception):
+    """There is no endpoint for images, so they have no vectors."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No image endpoint is configured (SLUICE_IMAGE_EMBEDDING_URL), so images are found by "
+            "their text alone: recognised words and captions, in the other modes."
+        )
 
 
 class ForeignSpace(DependencyError):
@@ -44,6 +56,8 @@ class Question:
     `dense_share` is what meaning counts in a hybrid search, of 1; None: as the language of the
     query demands. Hits below `score_min` are left out; what a score is depends on the mode.
     `one_per_document` keeps each document's best hit. `rerank` asks for it where it is configured.
+    In the image mode `image`, a PNG, JPEG or WebP, may take the place of the query; words, weights,
+    neighbours and reranking have no part in it.
     """
 
     tenant_id: UUID
@@ -58,6 +72,7 @@ class Question:
     one_per_document: bool = False
     neighbours: int = 0
     rerank: bool = True
+    image: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,23 @@ from pipeline.analysis import analyse_query
 from pipeline.candidates import Candidate, Lists, rank, rank_over_spaces
 from pipeline.embed.client import Embedder, QueryCost
 from pipeline.embed.errors import EmbedderError, EmbeddingInputRejected
+from pipeline.embed.tokens import count_tokens
 from pipeline.filter_values import Operator
 from pipeline.filters import FIELDS, Condition
 from pipeline.fusion import FUSED_DEPTH, dense_share
+from pipeline.images.client import ImageEmbedder
+from pipeline.images.errors import ImageRefused
 from pipeline.live_lists import Fetch, live_lists
 from pipeline.passages import Passages
-from pipeline.questions import WINDOW, Answer, Caveat, ForeignSpace, Mode, Question
+from pipeline.questions import (
+    WINDOW,
+    Answer,
+    Caveat,
+    ForeignSpace,
+    ImageSearchNotConfigured,
+    Mode,
+    Question,
+)
 from pipeline.rerank import Reranker, RerankFailed
 from pipeline.store.rows import FoundRow
 from pipeline.store.vector_errors import VectorStoreMisconfigured
@@ -60,6 +71,7 @@ class Searcher:
         *,
         languages: Sequence[str],
         reranker: Reranker | None = None,
+        images: ImageEmbedder | None = None,
         named_documents_max: int = NAMED_DOCUMENTS_MAX,
     ) -> None:
         self._sessions = sessions
@@ -67,6 +79,7 @@ class Searcher:
         self._embedder = embedder
         self._languages = languages
         self._reranker = reranker
+        self._images = images
         self._named_documents_max = named_documents_max
         self._passages = Passages(sessions, vectors)
 
@@ -78,8 +91,13 @@ class Searcher:
             DatasetNotFound: the tenant has no such dataset.
             DependencyError: the vector store or, in the dense mode, the embedder is unavailable,
                 or not what the datasets were made with.
-            EmbeddingInputRejected: in the dense mode, the embedder does not take this query.
+            EmbeddingInputRejected: in the modes dense and image, the embedder does not take this
+                query.
+            ImageSearchNotConfigured: the image mode without an image endpoint.
         """
+        by_image = question.mode is Mode.IMAGE
+        if by_image and self._images is None:
+            raise ImageSearchNotConfigured
         async with self._sessions() as session:
             datasets = await SearchRepository(session, question.tenant_id).datasets(
                 question.dataset_ids, limit=DATASETS_MAX
@@ -88,7 +106,8 @@ class Searcher:
         if narrowed is None:
             return Answer([])
         caveats: dict[Caveat, str] = {}
-        spaces = await self._spaces(question, datasets, caveats, cost)
+        look = self._image_space if by_image else self._spaces
+        spaces = await look(question, datasets, caveats, cost)
         ranked = await self._ranked(narrowed, spaces, caveats)
         ranked = await self._reranked(narrowed, ranked, caveats)
         if question.one_per_document:
@@ -102,7 +121,7 @@ class Searcher:
                 page,
                 tenant_id=question.tenant_id,
                 query_tokens={space.name: _words(question, space) for space in spaces},
-                neighbours=question.neighbours,
+                neighbours=0 if by_image else question.neighbours,
             ),
             more=question.offset + question.limit < min(len(ranked), WINDOW),
             caveats=caveats,
@@ -139,6 +158,40 @@ class Searcher:
             )
             for name in names
         ]
+
+    async def _image_space(
+        self,
+        question: Question,
+        datasets: list[SearchedDataset],
+        caveats: dict[Caveat, str],
+        cost: QueryCost | None,
+    ) -> list[_Space]:
+        """One space for all datasets: that of the image model in use."""
+        if self._images is None:
+            raise ImageSearchNotConfigured
+        space = self._images.model.space
+        content = question.query if question.image is None else question.image
+        try:
+            answered = await self._images.embed_query(content)
+        except ImageRefused as refused:
+            raise EmbeddingInputRejected(0) from refused
+        if cost is not None:
+            # A picture counts only if the endpoint says how much.
+            counted = (
+                0 if answered.tokens else await asyncio.to_thread(count_tokens, question.query)
+            )
+            cost.tokens += answered.tokens or counted
+            cost.tokens_counted += counted
+        async with self._sessions() as session:
+            missing = await SearchRepository(session, question.tenant_id).any_without_images(
+                [dataset.id for dataset in datasets], space
+            )
+        if missing:
+            caveats[Caveat.IMAGES_MISSING] = (
+                "Some documents were indexed before this image endpoint was configured; their "
+                "images are found once a job was triggered for them (POST /jobs)."
+            )
+        return [_Space(space, tuple(datasets), answered.vectors[0])]
 
     async def _narrowed(self, question: Question, dataset_ids: list[UUID]) -> Question | None:
         """The question with the documents that its filter leaves, if they are few; None if there
@@ -240,7 +293,9 @@ class Searcher:
         return fetch
 
     def _by_words(self, question: Question, space: _Space) -> Fetch | None:
-        if question.mode is Mode.DENSE or (question.dense_share == 1 and space.vector is not None):
+        if question.mode in (Mode.DENSE, Mode.IMAGE):
+            return None
+        if question.dense_share == 1 and space.vector is not None:
             return None
         tokens = _words(question, space)
 
@@ -260,9 +315,11 @@ class Searcher:
     async def _check_emptiness(self, question: Question, space: _Space) -> None:
         """A collection that has gone reads as empty, and is not to pass for it."""
         async with self._sessions() as session:
-            expected = await SearchRepository(session, question.tenant_id).any_searchable(
-                space.dataset_ids
-            )
+            tables = SearchRepository(session, question.tenant_id)
+            if question.mode is Mode.IMAGE:
+                expected = await tables.any_images(space.dataset_ids, space.name)
+            else:
+                expected = await tables.any_searchable(space.dataset_ids)
         if expected and not await self._vectors.exists(space.name):
             raise VectorStoreMisconfigured(
                 "the collection that holds the vectors of this dataset has gone"
@@ -272,7 +329,7 @@ class Searcher:
         self, question: Question, ranked: list[Candidate], caveats: dict[Caveat, str]
     ) -> list[Candidate]:
         """The first of the candidates in the reranker's order, and the others behind them."""
-        reranker = self._reranker
+        reranker = None if question.mode is Mode.IMAGE else self._reranker
         if reranker is None or not question.rerank or question.offset >= reranker.depth:
             return ranked
         first = ranked[: reranker.depth]

@@ -5,7 +5,7 @@ Names that users know stay as they are (`R2_…`, `CF_…`, `OPENAI_…`); ours 
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar
 
 from pydantic import (
     AliasChoices,
@@ -14,6 +14,7 @@ from pydantic import (
     SecretStr,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -147,6 +148,56 @@ class EmbeddingSettings(Settings):
         if not all(model.strip() for model, _, _ in pairs):
             raise ValueError("takes `model=price`, with commas between")
         return {model.strip(): price.strip() for model, _, price in pairs}
+
+
+class ImageEmbeddingSettings(Settings):
+    image_embedding_url: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        validation_alias="SLUICE_IMAGE_EMBEDDING_URL",
+        description="the whole address of an endpoint for texts and images; none by default",
+    )
+    image_embedding_api_key: SecretStr = Field(
+        SecretStr(""), validation_alias="SLUICE_IMAGE_EMBEDDING_API_KEY"
+    )
+    image_embedding_model: str = Field("", validation_alias="SLUICE_IMAGE_EMBEDDING_MODEL")
+    image_embedding_format: Literal["jina", "voyage", "cohere", "vllm"] = Field(
+        "jina", validation_alias="SLUICE_IMAGE_EMBEDDING_FORMAT"
+    )
+    image_embedding_dimensions: int | None = Field(
+        None, ge=2, le=32_768, validation_alias="SLUICE_IMAGE_EMBEDDING_DIMENSIONS"
+    )
+    image_embedding_batch: int = Field(
+        8,
+        ge=1,
+        le=100,
+        validation_alias="SLUICE_IMAGE_EMBEDDING_BATCH",
+        description="images of one request; vLLM's form takes one",
+    )
+    image_embedding_timeout: Seconds = Field(
+        timedelta(seconds=60),
+        gt=timedelta(0),
+        validation_alias="SLUICE_IMAGE_EMBEDDING_TIMEOUT_SECONDS",
+    )
+    image_embedding_price: Decimal | None = Field(
+        None,
+        ge=0,
+        validation_alias="SLUICE_IMAGE_EMBEDDING_PRICE",
+        description="dollars per million tokens",
+    )
+    images_max: int = Field(
+        200,
+        ge=1,
+        le=1_000,
+        validation_alias="SLUICE_IMAGES_MAX",
+        description="images of a document that get vectors",
+    )
+
+    @model_validator(mode="after")
+    def _image_model_is_named(self) -> Self:
+        if self.image_embedding_url and not self.image_embedding_model:
+            raise ValueError("SLUICE_IMAGE_EMBEDDING_MODEL must name the model of the image URL")
+        return self
 
 
 class LogSettings(Settings):

@@ -19,6 +19,7 @@ from pipeline.bucket import is_ours
 from pipeline.embed.errors import EmbedderMisconfigured
 from pipeline.errors import Dependency, ObjectChanged, RemovalsHeld, TooLarge
 from pipeline.fingerprint import fingerprint, text_key
+from pipeline.images.rows import write_images
 from pipeline.ingest import Ingestion
 from pipeline.store.object_errors import ObjectStoreMisconfigured
 from pipeline.store.objects import ObjectVersion
@@ -93,7 +94,7 @@ async def _remove(tools: Tools, attempt: Attempt) -> None:
                 await DocumentRepository(session).remove(
                     claim, asked=asked, purge_delay=policy.purge_delay
                 )
-        for space in {target.live_space, tools.model.space}:
+        for space in _spaces(tools, target):
             attempt.check()
             await tools.vectors.delete_document(
                 space, dataset=str(target.dataset_id), document=str(target.document_id)
@@ -108,6 +109,13 @@ async def _remove(tools: Tools, attempt: Attempt) -> None:
             finished = await JobRepository(session).complete(claim, attempt.tally)
             await BreakerRepository(session).close(attempt.answers())
     log.info("document.removed", asked=asked, finished=finished)
+
+
+def _spaces(tools: Tools, target: Target) -> set[str]:
+    """Where the document may have rows; the upkeep looks into all others a little later."""
+    images = None if tools.images is None else tools.images.model.space
+    spaces = {target.live_space, tools.model.space, target.live_image_space, images}
+    return {space for space in spaces if space is not None}
 
 
 async def _doubt(tools: Tools, attempt: Attempt) -> None:
@@ -151,7 +159,8 @@ async def _index(tools: Tools, attempt: Attempt, version: ObjectVersion) -> None
             f"The file has {version.size} bytes; at most {attempt.policy.file_bytes_max} are taken."
         )
     ocr = tools.parsers.limits.ocr
-    wanted = fingerprint(target, tools.model, ocr=ocr)
+    images = None if tools.images is None else tools.images.model
+    wanted = fingerprint(target, tools.model, ocr=ocr, images=images)
     if target.live_etag == version.etag and target.live_fingerprint == wanted:
         async with tools.sessions.begin() as session:
             await DocumentRepository(session).unchanged(claim, last_modified=version.last_modified)
@@ -175,7 +184,7 @@ async def _index(tools: Tools, attempt: Attempt, version: ObjectVersion) -> None
             tools,
             attempt,
             version,
-            key=text_key(target, version.etag, ocr=ocr),
+            key=text_key(target, version.etag, ocr=ocr, images=images),
             folder=Path(folder),
             # Only then can an earlier attempt have left the text.
             kept=resumed or target.live_etag == version.etag,
@@ -184,6 +193,15 @@ async def _index(tools: Tools, attempt: Attempt, version: ObjectVersion) -> None
             tools, attempt, generation=generation, resumed=resumed, file_bytes=version.size
         )
         built = await ingestion.run(text, etag=version.etag, fingerprint=wanted)
+        if text.pictures:
+            tools.batcher.passed(claim.job_id)
+        pictures = await write_images(tools, attempt, text, generation=generation, resumed=resumed)
+    built = replace(
+        built,
+        image_space=pictures.space,
+        image_count=pictures.count,
+        warnings=(*built.warnings, *pictures.warnings),
+    )
     attempt.lease.check()
     async with tools.sessions.begin() as session:
         await DocumentRepository(session).switch(
@@ -198,6 +216,7 @@ async def _index(tools: Tools, attempt: Attempt, version: ObjectVersion) -> None
         "document.indexed",
         generation=generation,
         chunks=built.chunk_count,
+        images=built.image_count,
         embedded=attempt.tally.chunks_embedded,
         reused=attempt.tally.chunks_reused,
         tokens=attempt.tally.tokens,

@@ -14,13 +14,15 @@ from pathlib import Path
 import structlog
 
 from pipeline.attempt import Attempt
-from pipeline.document import Block, ParseSummary
+from pipeline.document import Block, Crop, ParseSummary, Picture
 from pipeline.errors import Dependency, DependencyError, ScratchFull
+from pipeline.fingerprint import TEXT_SUFFIX, crop_key
+from pipeline.images.model import CROP_MEDIA_TYPE
 from pipeline.parse.canonical import (
     CanonicalFileBroken,
     CanonicalWriter,
     read_blocks,
-    read_summary,
+    read_ending,
 )
 from pipeline.parse.pool import Guest
 from pipeline.queue import LARGE_BYTES
@@ -30,10 +32,12 @@ from pipeline.tools import Tools
 log = structlog.get_logger(__name__)
 
 BLOCKS_PER_READ = 200
+CROPS_AT_ONCE = 4
 
 
 class DocumentText:
-    """Iterate over `blocks()` once; then `summary` is known and `keep()` stores the text.
+    """Iterate over `blocks()` once; then `summary` and `pictures` are known and `keep()` stores
+    the text and the crops of the pictures.
 
     After the switch `sweep()` drops what was kept of other versions.
     """
@@ -55,6 +59,8 @@ class DocumentText:
         self._key = key
         self._original = folder / "original"
         self._text = folder / "text"
+        self._crops = folder / "crops"
+        self.pictures: list[Picture] = []
         self._kept = kept
         self._summary: ParseSummary | None = None
 
@@ -80,8 +86,37 @@ class DocumentText:
         if self._kept:
             return
         with self._attempt.stage("keep"):
+            # The text last: who finds it finds the crops of its pictures.
+            slots = asyncio.Semaphore(CROPS_AT_ONCE)
+            async with asyncio.TaskGroup() as tasks:
+                for picture in self.pictures:
+                    tasks.create_task(self._keep_crop(picture, slots))
             self._attempt.lease.check()
             await self._tools.objects.put_derived(self._key, source=self._text)
+
+    def crop_key(self, picture: Picture) -> str:
+        """Where the crop of a picture is kept, in the derived bucket."""
+        return crop_key(self._key, picture.ordinal)
+
+    async def crop(self, picture: Picture) -> bytes | None:
+        """The picture's bytes, once the text is kept; None if somebody removed them."""
+        path = self._crop_path(picture)
+        if not path.exists():
+            with on_scratch():
+                self._crops.mkdir(exist_ok=True)
+                if not await self._tools.objects.get_derived(self.crop_key(picture), to=path):
+                    return None
+        return await asyncio.to_thread(path.read_bytes)
+
+    def _crop_path(self, picture: Picture) -> Path:
+        return self._crops / f"{picture.ordinal}.jpg"
+
+    async def _keep_crop(self, picture: Picture, slots: asyncio.Semaphore) -> None:
+        async with slots:
+            self._attempt.lease.check()
+            await self._tools.objects.put_derived(
+                self.crop_key(picture), self._crop_path(picture), content_type=CROP_MEDIA_TYPE
+            )
 
     async def sweep(self) -> None:
         """Drop the texts of other versions. Best effort: the next version sweeps again."""
@@ -89,7 +124,9 @@ class DocumentText:
             return
         folder = self._key.rsplit("/", 1)[0]
         try:
-            await self._tools.objects.delete_derived(f"{folder}/", keep=self._key)
+            # With what is kept beside the text.
+            keep = self._key.removesuffix(TEXT_SUFFIX) + "."
+            await self._tools.objects.delete_derived(f"{folder}/", keep=keep)
         except DependencyError as error:
             log.warning("text.sweep_failed", error_code=error.code)
 
@@ -101,7 +138,7 @@ class DocumentText:
                     return False
             try:
                 # Reads the file to its end, so that no broken one is noticed halfway.
-                self._summary = await asyncio.to_thread(read_summary, self._text)
+                self._summary, self.pictures = await asyncio.to_thread(read_ending, self._text)
             except CanonicalFileBroken:
                 log.warning("text.broken")
                 return False
@@ -125,14 +162,23 @@ class DocumentText:
             )
         await self._attempt.step()
         self._attempt.tally.stage = "parse"
+        with on_scratch():
+            self._crops.mkdir(exist_ok=True)
+            canonical = CanonicalWriter(self._text)
+
+        async def take(crop: Crop) -> None:
+            with on_scratch():
+                await asyncio.to_thread(self._crop_path(crop.picture).write_bytes, crop.data)
+                canonical.write_picture(crop.picture)
+            self.pictures.append(crop.picture)
+
         parse = self._tools.parsers.parse(
             self._original,
             file_name=target.file_name,
             content_type=version.content_type,
             guest=Guest(target.dataset_id, large=version.size >= LARGE_BYTES),
+            on_crop=take,
         )
-        with on_scratch():
-            canonical = CanonicalWriter(self._text)
         with canonical as writer:
             async with parse as parsing:
                 began = time.monotonic()

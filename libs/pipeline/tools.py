@@ -4,11 +4,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from db.engine import Sessions
+from pipeline.account import Ledger
 from pipeline.canary import IsAway
 from pipeline.costs import CostBook
 from pipeline.embed.batcher import Batcher
 from pipeline.embed.model import EmbeddingModel
 from pipeline.errors import Dependency
+from pipeline.images.client import ImageEmbedder
 from pipeline.parse.pool import ParserPool
 from pipeline.policy import Policy
 from pipeline.store.objects import ObjectStore
@@ -29,8 +31,10 @@ class Tools:
     batcher: Batcher
     model: EmbeddingModel
     parsers: ParserPool
+    ledger: Ledger
     policy: Policy
     scratch: Path
     is_away: IsAway = answers
+    images: ImageEmbedder | None = None
     ticks: Ticks = field(default_factory=NoTicks)
     costs: CostBook = field(default_factory=CostBook)

@@ -6,6 +6,9 @@ from datetime import timedelta
 from pipeline.chunk import ChunkSettings
 
 BODY_BYTES_MAX = 1024 * 1024  # a thousand long file names fit
+IMAGE_BYTES_MAX = 2 * 1024 * 1024  # of one that is searched by
+# Its base64, and the filter beside it.
+SEARCH_BODY_BYTES_MAX = 3 * 1024 * 1024
 # R2 takes a single PUT of up to 5 MiB below 5 GiB.
 PUT_BYTES_MAX = 5 * 1024**3 - 5 * 1024**2
 PAGE_DEFAULT = 50

@@ -49,6 +49,7 @@ from db.errors import (
 )
 from pipeline.embed.errors import EmbeddingInputRejected
 from pipeline.errors import DependencyError
+from pipeline.questions import ImageSearchNotConfigured
 
 log = structlog.get_logger()
 
@@ -137,6 +138,9 @@ KINDS: Mapping[type[Exception], Kind] = {
     EmbeddingInputRejected: Kind(
         HTTPStatus.BAD_REQUEST, "query_rejected", "The embedding model does not take this query"
     ),
+    ImageSearchNotConfigured: Kind(
+        HTTPStatus.CONFLICT, "image_search_not_configured", "Images have no vectors here"
+    ),
     RequestTimedOut: Kind(
         HTTPStatus.SERVICE_UNAVAILABLE, "request_timed_out", "The request took too long"
     ),
@@ -160,7 +164,8 @@ FRAMEWORK_DETAILS: Mapping[int, str] = {
     HTTPStatus.NOT_FOUND: "Check the path; /docs lists every one, and identifiers are UUIDs.",
     HTTPStatus.METHOD_NOT_ALLOWED: "Another method exists at this path; /docs lists them all.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
-        "A body may have 1 MiB. Files go to the bucket by their upload URLs, not through the API."
+        "A body may have 1 MiB, a search with its image 3 MiB. Files go to the bucket by their "
+        "upload URLs, not through the API."
     ),
 }
 

@@ -18,12 +18,15 @@ from pipeline.embed.configured import (
     open_pace_redis,
     pace_name,
 )
+from pipeline.images.client import ImageEmbedder
+from pipeline.images.model import configured_image_model
 from pipeline.rerank import Reranker
 from pipeline.search import Searcher
 from pipeline.store.objects import ObjectStore
 from pipeline.store.vectors import VectorStore
 
 REDIS_SECONDS = 2.0
+IMAGE_QUERIES_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Resources:
     objects: ObjectStore
     vectors: VectorStore
     embedder: Embedder
+    images: ImageEmbedder | None
     searcher: Searcher
     authentication: Authentication
     queues: QueueReader
@@ -70,18 +74,26 @@ async def open_resources(settings: ApiSettings) -> AsyncIterator[Resources]:
         reranker: Reranker | None = None
         if (rerank_model := settings.rerank()) is not None:
             reranker = await stack.enter_async_context(Reranker.open(rerank_model))
+        images: ImageEmbedder | None = None
+        if (image_model := configured_image_model(settings)) is not None:
+            sooner = replace(image_model, timeout=settings.query_embedding_timeout)
+            images = await stack.enter_async_context(
+                ImageEmbedder.open(sooner, calls=IMAGE_QUERIES_AT_ONCE)
+            )
         yield Resources(
             sessions=sessions,
             redis=redis,
             objects=objects,
             vectors=vectors,
             embedder=embedder,
+            images=images,
             searcher=Searcher(
                 sessions,
                 vectors,
                 embedder,
                 languages=settings.embedding_languages,
                 reranker=reranker,
+                images=images,
             ),
             authentication=Authentication(sessions),
             queues=QueueReader(

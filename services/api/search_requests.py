@@ -1,11 +1,15 @@
 """The bodies of searches."""
 
+from base64 import b64decode
+from binascii import Error as NotBase64
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from api.limits import IMAGE_BYTES_MAX
 from api.requests import Body, as_uuid, storable, with_example
+from pipeline.images.shapes import media_type_of
 from pipeline.questions import WINDOW
 
 QUERY_CHARS_MAX = 4_000  # beyond what an embedding model reads well
@@ -32,6 +36,19 @@ class Weights(Body):
         return self.dense / (self.dense + self.keyword)
 
 
+def _image(text: str) -> str:
+    """Looked at no further than its mark: the api decodes no images."""
+    try:
+        data = b64decode(text, validate=True)
+    except (NotBase64, ValueError) as error:
+        raise ValueError("must be base64") from error
+    if len(data) > IMAGE_BYTES_MAX:
+        raise ValueError(f"may have at most {IMAGE_BYTES_MAX} bytes")
+    if media_type_of(data) is None:
+        raise ValueError("must be a PNG, JPEG or WebP")
+    return text
+
+
 class Search(Body):
     """A question to a dataset."""
 
@@ -42,7 +59,15 @@ class Search(Body):
         neighbours=1,
     )
 
-    query: Annotated[str, Field(min_length=1, max_length=QUERY_CHARS_MAX), AfterValidator(storable)]
+    query: (
+        Annotated[str, Field(min_length=1, max_length=QUERY_CHARS_MAX), AfterValidator(storable)]
+        | None
+    ) = Field(None, description="Needed unless an image is searched by.")
+    image: Annotated[str, AfterValidator(_image)] | None = Field(
+        None,
+        description="In place of the query, in the mode `image`: a PNG, JPEG or WebP of up to "
+        "2 MiB, in base64.",
+    )
     limit: int = Field(HITS_DEFAULT, ge=1, le=HITS_MAX, description="Hits at most.")
     offset: int = Field(
         0,
@@ -50,8 +75,10 @@ class Search(Body):
         lt=WINDOW,
         description="Hits to skip: `next_offset` of the page before. With the limit up to 1,000.",
     )
-    mode: Literal["hybrid", "dense", "keyword"] = Field(
-        "hybrid", description="By meaning (dense), by words (keyword), or both."
+    mode: Literal["hybrid", "dense", "keyword", "image"] = Field(
+        "hybrid",
+        description="By meaning (dense), by words (keyword), or both; or `image`: images, by what "
+        "they show. Needs an image endpoint. With an image it is the default.",
     )
     filter: dict[str, Any] | None = Field(
         None,
@@ -97,6 +124,15 @@ class Search(Body):
     rerank: bool = Field(
         True, description="False: not to be sent to the reranker, where one is configured."
     )
+
+    @property
+    def asked_mode(self) -> str:
+        by_default = self.image is not None and "mode" not in self.model_fields_set
+        return "image" if by_default else self.mode
+
+    @property
+    def image_bytes(self) -> bytes | None:
+        return None if self.image is None else b64decode(self.image)
 
     @model_validator(mode="after")
     def _stays_in_the_window(self) -> Self:

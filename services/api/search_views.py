@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID
 
@@ -9,6 +10,22 @@ from pipeline.document import Box
 from pipeline.passages import Passage
 from pipeline.questions import Caveat
 from pipeline.store.rows import StoredRow
+
+
+class HitKind(StrEnum):
+    PASSAGE = "passage"
+    IMAGE = "image"
+
+
+class ImagesFound(StrEnum):
+    BY_TEXT = "by_text"
+    BY_VECTOR = "by_vector"
+
+
+def crop_of(row: StoredRow) -> str | None:
+    """Where the crop of an image is kept; None for a passage."""
+    key = row.metadata.get("crop")
+    return key if isinstance(key, str) and key.startswith(f"{row.document}/") else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +81,13 @@ class HighlightView:
 
 @dataclass(frozen=True, slots=True)
 class HitView:
-    """A passage. `char_start` and `char_end` count characters of the document's text; `page` is a
-    page, slide or sheet, `line` to `line_end` are lines or rows, `box` the place on the page,
-    `attachment` the file in a mail, `path` the record in a JSON file, where the format has them.
-    `context` is what it was found with besides: headings, a table's header. `url` downloads
-    the original, as it is now, until `url_expires_at`."""
+    """A passage, or in the mode `image` an image: then `text` is its caption or what was recognised
+    in it, there are no offsets, and `image_url` shows it. `char_start` and `char_end` count
+    characters of the document's text; `page` is a page, slide or sheet, `line` to `line_end` are
+    lines or rows, `box` the place on the page, `attachment` the file in a mail, `path` the record
+    in a JSON file, where the format has them. `context` is what it was found with besides:
+    headings, a table's header. `url` downloads the original, as it is now; both URLs work until
+    `url_expires_at`."""
 
     text: str
     score: float
@@ -96,9 +115,17 @@ class HitView:
     after: list[NeighbourView]
     url: str | None
     url_expires_at: datetime | None
+    kind: HitKind
+    image_url: str | None
 
     @classmethod
-    def of(cls, hit: Passage, url: str | None, expires_at: datetime | None) -> Self:
+    def of(
+        cls,
+        hit: Passage,
+        url: str | None,
+        image_url: str | None,
+        expires_at: datetime | None,
+    ) -> Self:
         row, box, found = hit.row, hit.row.position.box, hit.candidate
         return cls(
             text=row.text,
@@ -132,14 +159,16 @@ class HitView:
             before=[NeighbourView.of(each) for each in hit.before],
             after=[NeighbourView.of(each) for each in hit.after],
             url=url,
-            url_expires_at=expires_at if url is not None else None,
+            url_expires_at=expires_at if url is not None or image_url is not None else None,
+            kind=HitKind.PASSAGE if crop_of(row) is None else HitKind.IMAGE,
+            image_url=image_url,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class CaveatView:
-    """What was amiss: `keywords_only`, `not_reranked` or `not_all_seen`, and a sentence for
-    people."""
+    """What was amiss: `keywords_only`, `not_reranked`, `not_all_seen` or `images_missing`, and a
+    sentence for people."""
 
     code: Caveat
     message: str
@@ -149,9 +178,12 @@ class CaveatView:
 class SearchView:
     """Hits, best first. Scores compare within one answer. `next_offset` asks for the next page,
     null at the end. `degraded` says why a hybrid search went by keywords alone, `caveats` whatever
-    else was amiss; null and empty when nothing was."""
+    else was amiss; null and empty when nothing was. `images` says how images are found: `by_text`,
+    recognised words and captions, or, with an image endpoint, `by_vector` too, in the mode
+    `image`."""
 
     hits: list[HitView]
     next_offset: int | None
     degraded: str | None
     caveats: list[CaveatView]
+    images: ImagesFound

@@ -13,6 +13,7 @@ from pipeline.rerank import RerankFormat, RerankModel
 from pipeline.settings import (
     DatabaseSettings,
     EmbeddingSettings,
+    ImageEmbeddingSettings,
     LogSettings,
     ObjectStoreSettings,
     RedisSettings,
@@ -27,6 +28,7 @@ class ApiSettings(
     ObjectStoreSettings,
     VectorStoreSettings,
     EmbeddingSettings,
+    ImageEmbeddingSettings,
     LogSettings,
 ):
     host: str = Field("127.0.0.1", validation_alias="SLUICE_API_HOST")

@@ -24,6 +24,8 @@ from pipeline.embed.batcher import Batcher
 from pipeline.embed.client import Embedder
 from pipeline.embed.configured import configured_model, configured_pace, open_pace_redis
 from pipeline.errors import Dependency, DependencyError
+from pipeline.images.client import ImageEmbedder
+from pipeline.images.model import configured_image_model
 from pipeline.lease import LeaseKeeper
 from pipeline.parse.docling_models import engine_name
 from pipeline.parse.limits import ParseLimits
@@ -91,6 +93,7 @@ async def open_resources(settings: WorkerSettings) -> Resources:
     keeper.start()
     stack.callback(keeper.stop)
     scratch = _scratch(settings.scratch_dir, stack)
+    image_model = configured_image_model(settings)
     parsers = ParserPool(
         children=settings.parsers,
         limits=ParseLimits(
@@ -98,6 +101,7 @@ async def open_resources(settings: WorkerSettings) -> Resources:
             wall_seconds=settings.parser_timeout.total_seconds(),
             ocr=settings.ocr == "auto",
             ocr_memory_bytes=settings.parser_ocr_memory,
+            pictures_max=0 if image_model is None else image_model.pictures_max,
         ),
         documents_per_child=settings.documents_per_parser,
         scratch=scratch,
@@ -141,6 +145,9 @@ async def open_resources(settings: WorkerSettings) -> Resources:
             Dependency.EMBEDDER: embedder.canary,
         }
     )
+    images: ImageEmbedder | None = None
+    if image_model is not None:
+        images = await stack.enter_async_context(ImageEmbedder.open(image_model))
     tools = Tools(
         sessions=sessions,
         objects=objects,
@@ -148,9 +155,11 @@ async def open_resources(settings: WorkerSettings) -> Resources:
         batcher=batcher,
         model=model,
         parsers=parsers,
+        ledger=ledger,
         policy=policy,
         scratch=scratch,
         is_away=canaries.is_away,
+        images=images,
         ticks=ticks,
     )
     runner = Runner(

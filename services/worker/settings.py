@@ -13,6 +13,7 @@ from pipeline.policy import Policy
 from pipeline.settings import (
     DatabaseSettings,
     EmbeddingSettings,
+    ImageEmbeddingSettings,
     LogSettings,
     ObjectStoreSettings,
     RedisSettings,
@@ -27,6 +28,7 @@ class WorkerSettings(
     ObjectStoreSettings,
     VectorStoreSettings,
     EmbeddingSettings,
+    ImageEmbeddingSettings,
     LogSettings,
 ):
     scratch_dir: Path = Field(Path(gettempdir()), validation_alias="SLUICE_SCRATCH_DIR")

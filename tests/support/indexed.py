@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from db.engine import Sessions
 from db.models import Attempt as AttemptRow
 from db.models import Dataset
-from pipeline.account import recorder
+from pipeline.account import Ledger
 from pipeline.embed.batcher import Batcher
 from pipeline.embed.client import Embedder
 from pipeline.embed.configured import configured_model
@@ -58,7 +58,9 @@ async def tools(
         await parsers.start()
         stack.push_async_callback(parsers.close)
         embedder = await stack.enter_async_context(Embedder(model))
-        batcher = Batcher(embedder, record=recorder(sessions))
+        ledger = Ledger(sessions)
+        stack.push_async_callback(ledger.aclose)
+        batcher = Batcher(embedder, record=ledger.record)
         stack.push_async_callback(batcher.aclose)
         yield Tools(
             sessions=sessions,
@@ -67,6 +69,7 @@ async def tools(
             batcher=batcher,
             model=model,
             parsers=parsers,
+            ledger=ledger,
             policy=Policy(),
             scratch=tmp_path,
         )
@@ -117,7 +120,7 @@ class Indexed:
 @pytest.fixture
 async def put(servers: Backends, tools: Tools, bucket: str) -> Any:
     async def put(
-        name: str, text: str, *, tenant_id: UUID | None = None, **chunking: object
+        name: str, text: str | bytes, *, tenant_id: UUID | None = None, **chunking: object
     ) -> Indexed:
         home = await make_home(tools.sessions, space=tools.model.space, tenant_id=tenant_id)
         async with tools.sessions.begin() as session:
@@ -128,7 +131,9 @@ async def put(servers: Backends, tools: Tools, bucket: str) -> Any:
         direct = f"http://{LOOPBACK}:{servers.ports.objects}"
         async with store_client(servers.environment(), endpoint_url=direct) as client:
             await client.put_object(
-                Bucket=bucket, Key=f"{home.dataset_id}/{name}", Body=text.encode()
+                Bucket=bucket,
+                Key=f"{home.dataset_id}/{name}",
+                Body=text if isinstance(text, bytes) else text.encode(),
             )
         return Indexed(tools, home, name)
 

@@ -7,5 +7,8 @@ them knows that it is not OpenAI. Two modes, chosen at start and declared in eve
 - `model`: all-MiniLM-L6-v2, 384 dimensions, on onnxruntime. Real retrieval quality.
 - `synthetic`: unit vectors from a hash of the text. For load and chaos runs only.
 
+Texts and images in one space are answered in the shapes of Jina, Voyage, Cohere and vLLM by
+`colour-layout`, which sees colours and nothing else: for tests, not for use.
+
 `POST /_switches` makes it slow, broken, rate limited or down, for tests and benches.
 """

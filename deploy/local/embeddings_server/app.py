@@ -1,10 +1,11 @@
-"""The ASGI application: embeddings, reranking, the list of models, health, /_switches."""
+"""The ASGI application: embeddings of texts and images, reranking, models, health, /_switches."""
 
 import asyncio
 import hmac
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -21,6 +22,7 @@ from embeddings_server.asgi import (
     send_json,
     wait_for_disconnect,
 )
+from embeddings_server.images import Shape, answer_images, shape_of
 from embeddings_server.ledger import Ledger
 from embeddings_server.models import Model
 from embeddings_server.problems import (
@@ -75,6 +77,8 @@ class EmbeddingsApp:
             ("GET", "/healthz"): self._health,
             ("GET", "/v1/models"): self._models,
             ("POST", "/v1/embeddings"): self._embeddings,
+            ("POST", "/v1/multimodalembeddings"): partial(self._images, shape="voyage"),
+            ("POST", "/v2/embed"): partial(self._images, shape="cohere"),
             ("POST", "/v1/rerank"): self._rerank,
             ("GET", "/_switches"): self._show_switches,
             ("POST", "/_switches"): self._change_switches,
@@ -158,7 +162,29 @@ class EmbeddingsApp:
         log.info("switches.changed", **self._board.switches.model_dump(exclude_defaults=True))
         await self._show_switches(receive, send)
 
+    async def _images(self, receive: Receive, send: Send, *, shape: Shape) -> None:
+        await self._answer_images(await read_body(receive), shape, receive, send)
+
+    async def _answer_images(self, body: bytes, shape: Shape, receive: Receive, send: Send) -> None:
+        await _unless_gone(faults.before_work(self._board), receive)
+        if self._board.switches.inputs_refused:
+            raise InvalidRequest("Refused, as switched.")
+        answered = await asyncio.to_thread(answer_images, shape, body)
+        counters = self._board.counters
+        counters.images_answered += 1
+        counters.image_inputs += answered.inputs
+        counters.image_tokens += answered.tokens
+        await send_json(send, 200, answered.body)
+
     async def _embeddings(self, receive: Receive, send: Send) -> None:
+        body = await read_body(receive)
+        shape = shape_of("/v1/embeddings", body)
+        if shape is not None:
+            await self._answer_images(body, shape, receive, send)
+            return
+        await self._embed_texts(body, receive, send)
+
+    async def _embed_texts(self, body: bytes, receive: Receive, send: Send) -> None:
         counters = self._board.counters
         counters.requests += 1
         counters.requests_in_flight += 1
@@ -166,7 +192,6 @@ class EmbeddingsApp:
             counters.requests_in_flight_peak, counters.requests_in_flight
         )
         try:
-            body = await read_body(receive)
             request, vectors, tokens = await _unless_gone(self._compute(body), receive)
         finally:
             counters.requests_in_flight -= 1

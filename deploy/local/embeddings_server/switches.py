@@ -101,6 +101,10 @@ class Counters:
     requests_in_flight: int = 0
     requests_in_flight_peak: int = 0
     largest_request_inputs: int = 0
+    # Requests with images, or texts that are to find some.
+    images_answered: int = 0
+    image_inputs: int = 0
+    image_tokens: int = 0
 
 
 class SwitchBoard:

@@ -78,6 +78,9 @@ class Document(Base):
     live_space: Mapped[str | None]
     live_at: Mapped[datetime | None]
     chunk_count: Mapped[int] = mapped_column(server_default="0")
+    # The space of its pictures' vectors, and how many have one; null: none was looked for.
+    live_image_space: Mapped[str | None]
+    image_count: Mapped[int] = mapped_column(server_default="0")
     page_count: Mapped[int | None]
     character_count: Mapped[int | None]
     media_type: Mapped[str | None]

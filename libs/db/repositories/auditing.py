@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import Dataset, Document, Job, Status
@@ -37,6 +37,14 @@ class Known:
     chunk_count: int
     busy: bool
     judged_etag: str | None
+    live_image_space: str | None = None
+    image_count: int = 0
+
+    def rows_in(self, space: str) -> int | None:
+        """How many rows the live generation has in a space; None if it has nothing to do there."""
+        if space == self.live_space:
+            return self.chunk_count
+        return self.image_count if space == self.live_image_space else None
 
 
 class AuditRepository:
@@ -84,11 +92,14 @@ class AuditRepository:
 
     async def live_spaces(self, *, tenant_id: UUID | None = None) -> set[str]:
         """The embedding spaces that should hold rows, a tenant's or all; reads all documents."""
-        query = select(Document.live_space).where(Document.live_space.is_not(None)).distinct()
-        if tenant_id is not None:
-            query = query.where(Document.tenant_id == tenant_id)
-        rows = await self._session.scalars(query)
-        return {space for space in rows if space is not None}
+        spaces: set[str] = set()
+        for column in (Document.live_space, Document.live_image_space):
+            query = select(column).where(column.is_not(None)).distinct()
+            if tenant_id is not None:
+                query = query.where(Document.tenant_id == tenant_id)
+            rows = await self._session.scalars(query)
+            spaces.update(space for space in rows if space is not None)
+        return spaces
 
     async def live_documents(
         self,
@@ -103,8 +114,10 @@ class AuditRepository:
         query = (
             select(Document.id)
             .where(
-                Document.live_space == space,
-                Document.chunk_count > 0,
+                or_(
+                    and_(Document.live_space == space, Document.chunk_count > 0),
+                    and_(Document.live_image_space == space, Document.image_count > 0),
+                )
             )
             .order_by(Document.id)
             .limit(limit)
@@ -141,6 +154,7 @@ class AuditRepository:
             document is None
             or document.live_generation != known.live_generation
             or document.chunk_count != known.chunk_count
+            or document.image_count != known.image_count
         ):
             return False
         document.live_fingerprint = None
@@ -197,6 +211,8 @@ class AuditRepository:
                 judged_etag=document.judged_etag
                 if status in (Status.FAILED, Status.CANCELLED)
                 else None,
+                live_image_space=document.live_image_space,
+                image_count=document.image_count,
             )
             for document, status, given_up in rows
         ]

@@ -37,6 +37,7 @@ class Target:
     chunk_heading_prefix: bool
     live_space: str
     languages: tuple[str, ...] = ()
+    live_image_space: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,9 @@ class Built:
     # `with_text` and `by_ocr` count pages, `notes` are objects with `page`, `reason`, and perhaps
     # `confidence` and `uncovered`.
     pages_read: dict[str, Any] | None = None
+    # None: no image endpoint is configured, and no picture was looked for.
+    image_space: str | None = None
+    image_count: int = 0
 
 
 class DocumentRepository:
@@ -91,6 +95,7 @@ class DocumentRepository:
             chunk_heading_prefix=dataset.chunk_heading_prefix,
             live_space=dataset.live_space,
             languages=tuple(dataset.languages),
+            live_image_space=document.live_image_space,
         )
 
     async def begin_generation(
@@ -141,6 +146,8 @@ class DocumentRepository:
         document.live_at = await self._now()
         document.building_etag = document.building_fingerprint = document.judged_etag = None
         document.chunk_count = built.chunk_count
+        document.live_image_space = built.image_space
+        document.image_count = built.image_count
         document.page_count = built.page_count
         document.character_count = built.character_count
         document.media_type = built.media_type
@@ -192,9 +199,9 @@ class DocumentRepository:
             document.removed_unasked_at = now if searchable and not asked else None
             record_document_event(self._session, document, "document.removed", job_id=claim.job_id)
         document.live_generation = document.live_etag = document.live_fingerprint = None
-        document.live_space = document.live_at = None
+        document.live_space = document.live_at = document.live_image_space = None
         document.building_etag = document.building_fingerprint = None
-        document.chunk_count = 0
+        document.chunk_count = document.image_count = 0
         document.etag = document.last_modified = document.judged_etag = None
         document.purge_after = now + purge_delay
         document.updated_at = now

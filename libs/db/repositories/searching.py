@@ -62,6 +62,16 @@ class FoundDocument:
     metadata: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class ImagePlace:
+    """Of the generation that search shows; `space` None: no picture was looked for."""
+
+    dataset_id: UUID
+    generation: int
+    space: str | None
+    images: int
+
+
 class SearchRepository:
     """Everything here is scoped to a tenant: another tenant's documents do not exist."""
 
@@ -132,8 +142,47 @@ class SearchRepository:
 
     async def any_searchable(self, datasets: Collection[UUID]) -> bool:
         """Whether these datasets hold a document with passages that search may show."""
+        return await self._any(datasets, Document.chunk_count > 0)
+
+    async def any_images(self, datasets: Collection[UUID], space: str) -> bool:
+        """Whether these datasets hold a document with pictures in that space."""
+        return await self._any(
+            datasets, Document.live_image_space == space, Document.image_count > 0
+        )
+
+    async def any_without_images(self, datasets: Collection[UUID], space: str) -> bool:
+        """Whether a searchable document of these datasets was indexed while no image endpoint was
+        configured, or another one."""
+        return await self._any(datasets, Document.live_image_space.is_distinct_from(space))
+
+    async def image_place(self, document_id: UUID) -> ImagePlace | None:
+        """Where the pictures of a searchable document are; None if there is no such document."""
+        row = (
+            await self._session.execute(
+                select(
+                    Document.dataset_id,
+                    Document.live_generation,
+                    Document.live_image_space,
+                    Document.image_count,
+                )
+                .join(Dataset, Dataset.id == Document.dataset_id)
+                .where(
+                    Document.id == document_id,
+                    Document.tenant_id == self._tenant_id,
+                    Document.deleted_at.is_(None),
+                    Document.live_generation.is_not(None),
+                    Dataset.deleted_at.is_(None),
+                )
+            )
+        ).one_or_none()
+        if row is None:
+            return None
+        dataset_id, generation, space, images = row
+        return ImagePlace(dataset_id, generation or 0, space, images)
+
+    async def _any(self, datasets: Collection[UUID], *conditions: ColumnElement[bool]) -> bool:
         found = await self._session.scalar(
-            select(Document.id).where(*self._shown(datasets), Document.chunk_count > 0).limit(1)
+            select(Document.id).where(*self._shown(datasets), *conditions).limit(1)
         )
         return found is not None
 

@@ -112,8 +112,12 @@ class Batcher:
         try:
             yield
         finally:
-            self._leaving.discard(job)
-            self._arrived(job)
+            self.passed(job)
+
+    def passed(self, job: object) -> None:
+        """The job comes to no further `embed`, though its attempt goes on, perhaps for long."""
+        self._leaving.discard(job)
+        self._arrived(job)
 
     def _arrived(self, job: object) -> None:
         if job in self._expected:

@@ -1,7 +1,7 @@
 """The blocks of a document in a compressed file, so that nothing is parsed twice.
 
-gzip over JSON Lines: a block a line as the pool's protocol writes it, the summary last. A file
-without a summary was never finished and is refused.
+gzip over JSON Lines: a block a line as the pool's protocol writes it, pictures between them, the
+summary last. A file without a summary was never finished and is refused.
 """
 
 import gzip
@@ -14,8 +14,14 @@ from typing import Self
 
 import orjson
 
-from pipeline.document import Block, ParseSummary
-from pipeline.parse.protocol import block_fields, block_of, summary_of
+from pipeline.document import Block, ParseSummary, Picture
+from pipeline.parse.protocol import (
+    block_fields,
+    block_of,
+    picture_fields,
+    picture_of,
+    summary_of,
+)
 
 COMPRESSION = 3  # 60 MB/s; the best level gains a tenth of the size at a sixth of the speed
 
@@ -32,6 +38,10 @@ class CanonicalWriter:
 
     def write(self, block: Block) -> None:
         self._file.write(orjson.dumps(block_fields(block)) + b"\n")
+
+    def write_picture(self, picture: Picture) -> None:
+        """Where it is and how large; its crop is kept beside the file."""
+        self._file.write(orjson.dumps({"picture": picture_fields(picture)}) + b"\n")
 
     def finish(self, summary: ParseSummary) -> None:
         """The last line; nothing may be written after it."""
@@ -59,11 +69,15 @@ def read_blocks(path: Path) -> Iterator[Block]:
             yield line
 
 
-def read_summary(path: Path) -> ParseSummary:
-    """The summary; reads the file to its end. Raises CanonicalFileBroken."""
+def read_ending(path: Path) -> tuple[ParseSummary, list[Picture]]:
+    """The summary, and the pictures; reads the file to its end. Raises CanonicalFileBroken."""
+    pictures: list[Picture] = []
     for line in _lines(path):
-        if isinstance(line, ParseSummary):
-            return line
+        match line:
+            case Picture():
+                pictures.append(line)
+            case ParseSummary():
+                return line, pictures
     raise CanonicalFileBroken("the file has no summary")
 
 
@@ -72,13 +86,15 @@ def canonical_text(blocks: Iterable[Block]) -> str:
     return "".join(part for block in blocks for part in (block.separator, block.text))
 
 
-def _lines(path: Path) -> Iterator[Block | ParseSummary]:
+def _lines(path: Path) -> Iterator[Block | Picture | ParseSummary]:
     finished = False
     try:
         with gzip.open(path, "rb") as file:
             for line in file:
                 fields = orjson.loads(line)
-                if isinstance(fields, dict):
+                if isinstance(fields, dict) and "picture" in fields:
+                    yield picture_of(fields["picture"])
+                elif isinstance(fields, dict):
                     finished = True
                     yield summary_of(fields["summary"])
                 else:

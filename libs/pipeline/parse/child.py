@@ -53,6 +53,7 @@ def _work_on(order: Order, scratch: Path, outbox: Outbox) -> None:
         limits=order.limits,
         scratch=scratch,
         before_ocr=OcrAllowance(outbox, order.limits),
+        on_crop=outbox.send,
         show_life=outbox.show_life,
     )
     try:

@@ -48,22 +48,25 @@ class Frames:
     def count(self) -> int:
         return len(self._places)
 
-    def raster(self, page: int) -> tuple[Raster, float]:
+    def raster(self, page: int, *, pixels_max: int | None = None) -> tuple[Raster, float]:
         """The frame, counted from 1, upright; and how many of its pixels one of the raster is.
+        It may have so many as the limits say, and `pixels_max` at most.
 
         Raises DocumentCorrupt, TooLarge and MemoryError.
         """
+        most = self._source.limits.image_pixels_max
+        most = most if pixels_max is None else min(most, pixels_max)
         try:
-            with _as_verdicts(), self._opened(self._source.path) as image:
+            with as_verdicts(), self._opened(self._source.path) as image:
                 image.seek(page - 1)
-                return shrunk(image, pixels_max=self._source.limits.image_pixels_max)
+                return shrunk(image, pixels_max=most)
         except DocumentCorrupt:
             if self.count == 1:
                 raise
         content = bytearray(self._source.path.read_bytes())
         _begin_with(content, self._places[page - 1])
-        with _as_verdicts(), self._opened(io.BytesIO(content)) as image:
-            return shrunk(image, pixels_max=self._source.limits.image_pixels_max)
+        with as_verdicts(), self._opened(io.BytesIO(content)) as image:
+            return shrunk(image, pixels_max=most)
 
     def _opened(self, file: Path | io.BytesIO) -> Image.Image:
         return Image.open(file, formats=[FORMATS[self._source.media_type]])
@@ -117,7 +120,7 @@ def _begin_with(content: bytearray, place: int) -> None:
 
 
 @contextlib.contextmanager
-def _as_verdicts() -> Iterator[None]:
+def as_verdicts() -> Iterator[None]:
     """Whatever Pillow raises over a file, as what it says of the file."""
     try:
         with warnings.catch_warnings():

@@ -40,6 +40,8 @@ class ParseLimits:
     ocr_page_seconds: int = 60
     # An attempt may last an hour, and begins anew if it does not come to its end.
     ocr_pages_max: int = 500
+    # Of pictures that are cropped for an image model; none if there is no such model.
+    pictures_max: int = 0
 
     def for_file(self, size: int) -> Self:
         """With the time that a file of so many bytes may take.

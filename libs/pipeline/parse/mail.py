@@ -88,14 +88,15 @@ def _message(source: Source, notes: Notes, budget: _Budget, *, depth: int) -> It
         if names[name] > 1:
             name = f"{name} ({names[name]})"
         own = Notes()
-        for draft in _attachment(source, attachment, name, own, budget=budget, depth=depth + 1):
-            position = draft.position
-            inner = f"{name}/{position.attachment}" if position.attachment else name
-            yield replace(
-                draft,
-                heading_path=(*headings, name, *draft.heading_path),
-                position=replace(position, attachment=inner),
-            )
+        with source.album.within(name):
+            for draft in _attachment(source, attachment, name, own, budget=budget, depth=depth + 1):
+                position = draft.position
+                inner = f"{name}/{position.attachment}" if position.attachment else name
+                yield replace(
+                    draft,
+                    heading_path=(*headings, name, *draft.heading_path),
+                    position=replace(position, attachment=inner),
+                )
         notes.add_attachment(name, own)
 
 

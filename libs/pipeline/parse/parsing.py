@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from pipeline.document import Block, ParseSummary
+from pipeline.document import Block, Crop, ParseSummary
 from pipeline.errors import (
     DocumentCorrupt,
     DocumentEncrypted,
@@ -52,6 +52,13 @@ class Lender(Protocol):
     def release(self, child: Child, guest: Guest, *, healthy: bool) -> None: ...
 
 
+OnCrop = Callable[[Crop], Awaitable[None]]
+
+
+async def dropped(_: Crop) -> None:
+    """Where nobody wants pictures."""
+
+
 class Parsing:
     """Leaving it before the last batch, by an error or a cancellation too, kills the child.
 
@@ -67,6 +74,7 @@ class Parsing:
         file_name: str,
         content_type: str | None,
         guest: Guest,
+        on_crop: OnCrop = dropped,
     ) -> None:
         self._lender = lender
         self._limits = lender.limits
@@ -80,6 +88,8 @@ class Parsing:
         self._waited_seconds = 0.0
         self._ocr_pages = 0
         self._char_end = 0
+        self._on_crop = on_crop
+        self._crops = 0
 
     @property
     def summary(self) -> ParseSummary:
@@ -128,6 +138,9 @@ class Parsing:
                     raise self._error_of(reply)
                 case Sign():
                     self._heed(reply, self._child)
+                case Crop():
+                    self._check_crop(reply)
+                    await self._on_crop(reply)
                 case _:
                     self._check_offsets(reply)
                     yield reply
@@ -142,6 +155,11 @@ class Parsing:
                 child.allow_ocr(self._limits)
             case Sign.ALIVE:
                 self._ocr_pages += 1
+
+    def _check_crop(self, crop: Crop) -> None:
+        if crop.picture.ordinal != self._crops or self._crops >= self._limits.pictures_max:
+            raise ParserCrashed("the parser sends pictures that it was not asked for")
+        self._crops += 1
 
     async def _reply(self, child: Child) -> Reply:
         limits = self._limits

@@ -16,7 +16,7 @@ from pipeline.parse.children import Child
 from pipeline.parse.docling_models import environment
 from pipeline.parse.limits import ParseLimits
 from pipeline.parse.nursery import Nursery, new_folder
-from pipeline.parse.parsing import Parsing
+from pipeline.parse.parsing import OnCrop, Parsing, dropped
 from pipeline.parse.scratch import ScratchFolder
 from pipeline.parse.turns import Guest, Turns
 from pipeline.parse.version import PARSER_VERSION
@@ -71,10 +71,26 @@ class ParserPool:
         self._scratch.close()
 
     def parse(
-        self, path: Path, *, file_name: str, content_type: str | None, guest: Guest = NOBODY
+        self,
+        path: Path,
+        *,
+        file_name: str,
+        content_type: str | None,
+        guest: Guest = NOBODY,
+        on_crop: OnCrop = dropped,
     ) -> Parsing:
-        """An asynchronous context manager; the file must stay where it is until it is left."""
-        return Parsing(self, path, file_name=file_name, content_type=content_type, guest=guest)
+        """An asynchronous context manager; the file must stay where it is until it is left.
+
+        `on_crop` is called with each picture, in their order, between two batches of blocks.
+        """
+        return Parsing(
+            self,
+            path,
+            file_name=file_name,
+            content_type=content_type,
+            guest=guest,
+            on_crop=on_crop,
+        )
 
     async def acquire(self, guest: Guest) -> Child:
         """A child that waits for an order; raises ParserCrashed if none can be started."""

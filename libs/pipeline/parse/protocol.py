@@ -5,6 +5,7 @@ received is checked before it is believed.
 """
 
 import struct
+from base64 import b64decode, b64encode
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,17 +18,23 @@ from pipeline.document import (
     Block,
     BlockKind,
     Box,
+    Crop,
     PageNote,
     PageReason,
     ParseSummary,
+    Picture,
     Position,
 )
+from pipeline.parse.album import NEAR_CHARS_MAX, SIDE_MAX
 from pipeline.parse.limits import ParseLimits
 from pipeline.parse.source import ATTACHMENTS_MAX, PAGE_NOTES_MAX
 
 LENGTH = struct.Struct("!I")
 # A batch is some 64 kB of text; JSON writes a control character in six bytes.
 FRAME_BYTES_MAX = 16 * 1024 * 1024
+CROP_BYTES_MAX = 2 * 1024 * 1024  # noise of a megapixel takes one
+JPEG_MARK = b"\xff\xd8\xff"
+ATTACHMENT_CHARS_MAX = 4_096
 
 
 PRINTED = "printed"  # in a child's folder: the file that its stdout and stderr go to
@@ -66,7 +73,7 @@ class Sign(StrEnum):
 
 GO_AHEAD = b"{}"  # the one thing that a child is sent besides an order
 
-Reply = list[Block] | ParseSummary | Failure | Sign
+Reply = list[Block] | Crop | ParseSummary | Failure | Sign
 
 
 def frame(payload: bytes) -> bytes:
@@ -104,6 +111,9 @@ def encode_reply(reply: Reply) -> bytes:
             return orjson.dumps({"sign": reply.value})
         case Failure():
             return orjson.dumps({"failure": [reply.code, reply.message]})
+        case Crop():
+            data = b64encode(reply.data).decode()
+            return orjson.dumps({"crop": [picture_fields(reply.picture), data]})
         case _:
             return orjson.dumps({"blocks": [block_fields(block) for block in reply]})
 
@@ -114,6 +124,9 @@ def decode_reply(payload: bytes) -> Reply:
         reply = orjson.loads(payload)
         if "blocks" in reply:
             return [block_of(fields) for fields in reply["blocks"]]
+        if "crop" in reply:
+            fields, data = reply["crop"]
+            return Crop(picture_of(fields), _jpeg(data))
         if "sign" in reply:
             return Sign(reply["sign"])
         if "failure" in reply:
@@ -122,6 +135,48 @@ def decode_reply(payload: bytes) -> Reply:
         return summary_of(reply["summary"])
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise ProtocolError("a parser child sent a frame that cannot be read") from error
+
+
+def _jpeg(data: Any) -> bytes:
+    """Nobody decodes it on our side; browsers and image models do."""
+    jpeg = b64decode(data, validate=True)
+    if len(jpeg) > CROP_BYTES_MAX or not jpeg.startswith(JPEG_MARK):
+        raise ValueError("a crop is a small JPEG")
+    return jpeg
+
+
+def picture_fields(picture: Picture) -> list[Any]:
+    """The picture as a flat JSON list."""
+    position, box = picture.position, picture.position.box
+    return [
+        picture.ordinal,
+        picture.width,
+        picture.height,
+        picture.near,
+        position.page,
+        None if box is None else [box.left, box.top, box.right, box.bottom],
+        position.attachment,
+    ]
+
+
+def picture_of(fields: list[Any]) -> Picture:
+    """The inverse of `picture_fields`; raises TypeError or ValueError for anything else."""
+    ordinal, width, height, near, page, box, attachment = fields
+    if not all(isinstance(number, int) for number in (ordinal, width, height)):
+        raise TypeError("a picture is made of numbers")
+    if ordinal < 0 or not (0 < width <= SIDE_MAX and 0 < height <= SIDE_MAX):
+        raise ValueError("a picture has other sides")
+    return Picture(
+        ordinal,
+        width,
+        height,
+        str(near)[:NEAR_CHARS_MAX],
+        Position(
+            page=_count(page),
+            box=None if box is None else Box(*(float(edge) for edge in box)),
+            attachment=None if attachment is None else str(attachment)[:ATTACHMENT_CHARS_MAX],
+        ),
+    )
 
 
 def block_fields(block: Block) -> list[Any]:

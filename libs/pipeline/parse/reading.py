@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pipeline.document import Block, ParseSummary
+from pipeline.document import Block, Crop, ParseSummary
+from pipeline.parse.album import Album
 from pipeline.parse.detect import detect
 from pipeline.parse.layout import lay_out
 from pipeline.parse.limits import ParseLimits
@@ -27,16 +28,19 @@ class Reading:
         limits: ParseLimits,
         scratch: Path,
         before_ocr: Callable[[], None] = lambda: None,
+        on_crop: Callable[[Crop], None] = lambda _: None,
         show_life: Callable[[], None] = lambda: None,
     ) -> None:
-        """`before_ocr` is called before each page that is recognised, `show_life` after each step
-        of a reader that may be long without a block."""
+        """`before_ocr` is called before each page that is recognised, `on_crop` with each picture
+        while the blocks are read, `limits.pictures_max` of them at most, `show_life` after each
+        step of a reader that may be long without a block."""
         self._path = path
         self._file_name = file_name
         self._content_type = content_type
         self._limits = limits
         self._scratch = scratch
         self._before_ocr = before_ocr
+        self._album = Album(limits.pictures_max, on_crop)
         self._show_life = show_life
         self._summary: ParseSummary | None = None
 
@@ -67,6 +71,7 @@ class Reading:
             self._scratch,
             readers=READERS,
             before_ocr=self._before_ocr,
+            album=self._album,
             show_life=self._show_life,
         )
         for block in lay_out(reader(source, notes), characters_max=self._limits.characters_max):
@@ -74,6 +79,10 @@ class Reading:
             yield block
         if end == 0:
             notes.warn("no_text_found")
+        if self._album.overflowed:
+            notes.warn("images_limit_reached")
+        if self._album.left_out:
+            notes.warn("images_left_out")
         self._summary = ParseSummary(
             media_type.value,
             parser=reader.__name__,

@@ -14,6 +14,8 @@ from pipeline.parse.ocr.raster import Raster
 
 # A page of A3 at 200 dots an inch. What is larger is scaled down before it is read.
 READ_PIXELS_MAX = 16_000_000
+# Of an image that is not recognised, and so has no more memory than other documents.
+UNREAD_PIXELS_MAX = 25_000_000
 BAND_ROWS = 256  # of the raster
 PAPER = "white"  # behind what is transparent
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline.document import AttachmentPages, BlockKind, PageNote, PageReason, Position
 from pipeline.errors import TooLarge
+from pipeline.parse.album import Album
 from pipeline.parse.limits import ParseLimits
 from pipeline.parse.media_types import MediaType
 
@@ -40,6 +41,7 @@ class Source:
     `readers` are for what holds documents of other types: a mail and its attachments.
     `before_ocr` is to be called before each page that is recognised: it makes room for it.
     `show_life` is to be called after each step of a reader that may be long without a draft.
+    `album` takes the pictures.
     """
 
     path: Path
@@ -51,6 +53,7 @@ class Source:
     before_ocr: Callable[[], None] = _nothing
     show_life: Callable[[], None] = _nothing
     recognitions: Recognitions = field(default_factory=Recognitions)
+    album: Album = field(default_factory=Album)
 
     def must_fit_in_memory(self) -> None:
         """For readers that hold the whole file; raises TooLarge."""

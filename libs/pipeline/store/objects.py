@@ -261,15 +261,25 @@ class ObjectStore:
                 await _save(body, to, expected=response["ContentLength"])
         return True
 
+    async def presign_derived(self, key: str, *, expires: timedelta, content_type: str) -> str:
+        """A URL that shows an object of the derived bucket."""
+        params = {
+            "Bucket": self._derived,
+            "Key": key,
+            "ResponseContentType": content_type,
+            "ResponseContentDisposition": "inline",
+        }
+        return await self._presign("get_object", params, expires)
+
     async def delete_derived(self, prefix: str, *, keep: str | None = None) -> None:
-        """Remove everything under a prefix of the derived bucket, but for the key to keep.
+        """Remove everything under a prefix of the derived bucket, but for what `keep` begins.
 
         An empty prefix is refused with ValueError.
         """
         if not prefix:
             raise ValueError("an empty prefix would empty the bucket")
         listed = self._list(self._derived, prefix, "", 1000)
-        keys = [item.key async for item in listed if item.key != keep]
+        keys = [item.key async for item in listed if not (keep and item.key.startswith(keep))]
         slots = asyncio.Semaphore(DELETES_AT_ONCE)
 
         async def delete(key: str) -> None:

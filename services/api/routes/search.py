@@ -7,7 +7,7 @@ from litestar.status_codes import HTTP_200_OK
 
 from api.auth import Caller
 from api.idempotency import NOT_ORDERING
-from api.limits import Limits
+from api.limits import SEARCH_BODY_BYTES_MAX, Limits
 from api.metrics import Metrics
 from api.problems import documented
 from api.resources import Resources
@@ -17,6 +17,7 @@ from api.search_views import SearchView
 from api.searching import answer_search
 from db.errors import DatasetNotFound
 from pipeline.embed.errors import EmbeddingInputRejected
+from pipeline.questions import ImageSearchNotConfigured
 
 
 @post(
@@ -24,7 +25,10 @@ from pipeline.embed.errors import EmbeddingInputRejected
     opt={NOT_ORDERING: True},
     status_code=HTTP_200_OK,
     summary="Search a dataset",
-    responses=documented(DatasetNotFound, EmbeddingInputRejected, takes_body=True),
+    request_max_body_size=SEARCH_BODY_BYTES_MAX,
+    responses=documented(
+        DatasetNotFound, EmbeddingInputRejected, ImageSearchNotConfigured, takes_body=True
+    ),
 )
 async def search(
     *,
@@ -35,8 +39,8 @@ async def search(
     limits: NamedDependency[Limits],
     metrics: NamedDependency[Metrics],
 ) -> SearchView:
-    """By meaning (`dense`), by words (`keyword`) or both (`hybrid`). What was deleted or replaced
-    is never found."""
+    """By meaning (`dense`), by words (`keyword`) or both (`hybrid`); or among images (`image`), by
+    a text or by an image. What was deleted or replaced is never found."""
     return await answer_search(
         data, (dataset_id,), caller=caller, resources=resources, limits=limits, metrics=metrics
     )
@@ -47,7 +51,10 @@ async def search(
     opt={NOT_ORDERING: True},
     status_code=HTTP_200_OK,
     summary="Search several datasets",
-    responses=documented(DatasetNotFound, EmbeddingInputRejected, takes_body=True),
+    request_max_body_size=SEARCH_BODY_BYTES_MAX,
+    responses=documented(
+        DatasetNotFound, EmbeddingInputRejected, ImageSearchNotConfigured, takes_body=True
+    ),
 )
 async def search_several(
     *,

@@ -103,8 +103,8 @@ class RowComparison:
             if document is not None and str(document.dataset_id) != stored.dataset:
                 document = None  # these rows are no document's
             if document is not None and document.live_generation == stored.generation:
-                differs = stored.rows != document.chunk_count and document.live_space == space
-                if differs and not document.busy:
+                expected = document.rows_in(space)
+                if expected not in (None, stored.rows) and not document.busy:
                     await self._check_count(space, document.document_id)
             elif _is_orphan(document, stored.generation) and self._is_ripe(space, stored):
                 await self._purge(space, stored, document)
@@ -188,7 +188,7 @@ class RowComparison:
             document=str(document_id),
             generation=document.live_generation,
         )
-        if rows == document.chunk_count:
+        if rows == document.rows_in(space):
             return
         finding = Finding.WRONG_COUNT if rows else Finding.MISSING_ROWS
         log.warning(

@@ -20,6 +20,7 @@ from db.engine import Sessions
 from db.models import Dataset, Document
 from integration.pipeline.held_stores import HeldObjects, HeldVectors
 from integration.pipeline.orders import NAME, Order, World
+from pipeline.account import Ledger
 from pipeline.embed.batcher import Batcher
 from pipeline.embed.client import Embedder
 from pipeline.embed.configured import configured_model
@@ -84,6 +85,7 @@ async def tools(
             batcher=batcher,
             model=model,
             parsers=parsers,
+            ledger=Ledger(sessions),
             policy=Policy(),
             scratch=tmp_path,
         )

@@ -10,6 +10,7 @@ import pypdfium2
 from pipeline.errors import DocumentCorrupt, DocumentEncrypted, TooManyPages
 from pipeline.parse.ocr.layer import TextLayer, is_gibberish
 from pipeline.parse.ocr.pages import PageCompletion
+from pipeline.parse.pdf.figures import Figures
 from pipeline.parse.pdf.furniture import Furniture, Parted
 from pipeline.parse.pdf.lines import Page, read_page
 from pipeline.parse.pdf.outline import Outline, TextStyles
@@ -72,6 +73,7 @@ class _Document:
         self._source = source
         self._document = document
         self._complete = PageCompletion(source)
+        self._figures = Figures(source.album)
         self._notes = notes
         self._read = 0  # the last page that was read
         self._furniture = Furniture()
@@ -115,6 +117,7 @@ class _Document:
     def _drafts(self, page: Page, structure: Structure) -> list[Draft]:
         layer = self._layer(page, structure)
         drafts, note = self._complete(self._document, page.number, layer)
+        self._figures(self._document, page.number, drafts)
         # A running head is text, though it is left out.
         has_text = layer.sound is None and bool(page.lines)
         self._notes.page_read(drafts, note, has_text=has_text)

@@ -10,7 +10,7 @@ from pipeline.parse.canonical import (
     CanonicalWriter,
     canonical_text,
     read_blocks,
-    read_summary,
+    read_ending,
 )
 
 BLOCKS = [
@@ -32,7 +32,7 @@ def test_blocks_and_summary_come_back_as_they_were(tmp_path: Path) -> None:
     path = written(tmp_path / "canonical")
 
     assert list(read_blocks(path)) == BLOCKS
-    assert read_summary(path) == SUMMARY
+    assert read_ending(path) == (SUMMARY, [])
     assert canonical_text(read_blocks(path)) == "Title\n\nÄ row 🥖"
 
 
@@ -50,4 +50,4 @@ def test_a_file_cut_short_is_broken(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-12])
 
     with pytest.raises(CanonicalFileBroken):
-        read_summary(path)
+        read_ending(path)

@@ -1,0 +1,1 @@
+"""Pictures of documents as vectors, in a space that holds texts too."""
