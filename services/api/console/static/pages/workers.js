@@ -79,7 +79,7 @@ const LANE_NAMES = { documents: "Ordinary files", "documents-large": "Large file
 const COLUMNS = [
   { name: "Worker", kind: "main", cell: (it) => html`<strong class="break">${it.name}</strong><p class="why muted">${it.host}, process ${it.pid}, version ${it.version}</p>` },
   { name: "State", cell: (it) => html`<${Status} name=${it.state} />` },
-  { name: "At work on", kind: "wide", cell: (it) => html`<${Jobs} jobs=${it.jobs} busy=${it.busy} threads=${it.threads} />` },
+  { name: "At work on", kind: "wide", cell: (it) => html`<${Jobs} jobs=${it.jobs} busy=${it.busy} />` },
   { name: "Memory", kind: "number", cell: (it) => bytes(it.memory_bytes) },
   { name: "CPU", kind: "number", cell: (it) => (it.cpu_percent === null ? NOTHING : `${Math.round(it.cpu_percent)}%`) },
   { name: "Restarts", kind: "number", cell: (it) => count(it.restarts) },
@@ -87,8 +87,8 @@ const COLUMNS = [
   { name: "Seen", kind: "number", cell: (it) => html`<${Time} at=${it.seen_at} />` },
 ];
 
-function Jobs({ jobs, busy, threads }) {
-  if (jobs.length === 0) return html`<span class="muted">${busy ? `${plural(busy, "job")} of others` : `Nothing, ${plural(threads, "thread")} free`}</span>`;
+function Jobs({ jobs, busy }) {
+  if (jobs.length === 0) return html`<span class="muted">${busy ? `${plural(busy, "job")} of others` : "Nothing"}</span>`;
   return html`<ul class="plain-list">
     ${jobs.map((job) => html`<li key=${job.job_id} class="state-cell"><span><a class="break" href=${`/jobs/${job.job_id}`}>${job.file_name}</a> <span class="muted">${stageName(job.stage)} ${job.percent}%</span></span><${Progress} percent=${job.percent} label=${`Progress of ${job.file_name}`} thin /></li>`)}
   </ul>`;
