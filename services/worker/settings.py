@@ -33,7 +33,7 @@ class WorkerSettings(
 ):
     scratch_dir: Path = Field(Path(gettempdir()), validation_alias="SLUICE_SCRATCH_DIR")
     small_files: int = Field(
-        256,
+        64,
         ge=4,
         le=4096,
         validation_alias="SLUICE_SMALL_FILES",
