@@ -28,8 +28,9 @@ class Sampler:
         self._taken: dict[Step, datetime] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
+        spent = 0.0
         while not stop.is_set():
-            began = time.monotonic()
+            began, before = time.monotonic(), spent = time.monotonic()
             try:
                 await self.sample()
             except (SQLAlchemyError, OSError) as error:
@@ -38,9 +39,8 @@ class Sampler:
                 # The other parts of the poller must not end with this one.
                 log.exception("sampler.unexpected_error", error=type(error).__name__)
             spent = time.monotonic() - began
-            pause = max(FINEST.length.total_seconds() / 2, SHARE * spent)
             try:
-                await asyncio.wait_for(stop.wait(), pause)
+                await asyncio.wait_for(stop.wait(), pause_seconds(spent, before))
             except TimeoutError:
                 continue
 
@@ -58,6 +58,12 @@ class Sampler:
                 if self._taken.get(step) != ends[step]:
                     await samples.thin(step, finer, ends[step])
         self._taken = ends
+
+
+def pause_seconds(spent: float, before: float) -> float:
+    """Until the next look, after two that took so long. One slow look says little: the first of a
+    process makes its connection, and would cost a newcomer the first minute of the curves."""
+    return max(FINEST.length.total_seconds() / 2, SHARE * min(spent, before))
 
 
 def _end(step: Step, time_: datetime) -> datetime:
