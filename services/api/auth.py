@@ -131,6 +131,8 @@ class Authentication:
         holder, token = await self._holder(key.strip()), new_token()
         async with self._sessions.begin() as session:
             opened = await BrowserSessionRepository(session).open(hash_of(token), holder.api_key_id)
+            if opened is None:
+                raise Unauthenticated("This API key was revoked.")
             AuditLogRepository(session).record(_caller(holder), "session.opened", opened.id)
         return token, Login(opened, csrf_token_of(token))
 

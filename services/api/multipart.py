@@ -2,8 +2,9 @@
 
 Nothing is kept of an upload but what the bucket keeps. The id that clients get carries the file's
 size beside the bucket's own id, so that each part is signed for exactly its length, as R2 demands,
-and the end is told from a gap. The object's key is made of the dataset that the caller may use:
-with any other key the bucket knows no such upload.
+and the end is told from a gap; and when the object was written that it replaces, so that the old
+object is never taken for the new one. The object's key is made of the dataset that the caller may
+use: with any other key the bucket knows no such upload.
 """
 
 import re
@@ -16,37 +17,55 @@ from api.errors import MultipartIncomplete, MultipartNotFound
 from api.file_names import object_key
 from api.multipart_shapes import UploadedPart
 from pipeline.store.multipart import Part, PartsMismatch, UploadGone
-from pipeline.store.objects import ObjectStore
+from pipeline.store.objects import ObjectStore, ObjectVersion
 
 MEBIBYTE = 1024 * 1024
 PARTS_MAX = 10_000  # of an upload, by the protocol
 PART_BYTES_MIN = 16 * MEBIBYTE
 NUMBERS_SHOWN = 10
-ID_FORMAT = re.compile(r"(?P<size>[1-9][0-9]{0,15})\.(?P<store_id>[A-Za-z0-9._~+/=-]+)")
+ID_FORMAT = re.compile(
+    r"(?P<size>[1-9][0-9]{0,15})\.(?P<replaces>[0-9]{1,12})\.(?P<store_id>[A-Za-z0-9._~+/=-]+)"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One upload in parts. All parts are of `part_bytes` but the last, which is the rest."""
+    """One upload in parts. All parts are of `part_bytes` but the last, which is the rest.
+
+    `replaces`: when the object was written that was there as it began, in seconds since the epoch
+    by the bucket's clock; 0 if there was none.
+    """
 
     key: str
     store_id: str
     size: int
+    replaces: int
 
     @classmethod
-    def named(cls, dataset_id: UUID, file_name: str, upload_id: str) -> Self:
+    def named(cls, dataset_id: UUID, file_name: str, upload_id: str, *, bytes_max: int) -> Self:
         """
         Raises:
-            MultipartNotFound: no id of ours looks like this.
+            MultipartNotFound: no id of ours looks like this, or has a size that is not taken.
         """
         matched = ID_FORMAT.fullmatch(upload_id)
-        if matched is None:
+        # Clients could write another size into it: every part is signed by what it says.
+        if matched is None or int(matched["size"]) > bytes_max:
             raise MultipartNotFound
-        return cls(object_key(dataset_id, file_name), matched["store_id"], int(matched["size"]))
+        return cls(
+            object_key(dataset_id, file_name),
+            matched["store_id"],
+            int(matched["size"]),
+            int(matched["replaces"]),
+        )
 
     @property
     def upload_id(self) -> str:
-        return f"{self.size}.{self.store_id}"
+        return f"{self.size}.{self.replaces}.{self.store_id}"
+
+    def has_become(self, version: ObjectVersion) -> bool:
+        """Whether this may be its object: not the one that was there before."""
+        written = int(version.last_modified.timestamp())
+        return version.size == self.size and written > self.replaces
 
     @property
     def part_bytes(self) -> int:
@@ -84,7 +103,7 @@ async def complete(
         await objects.multipart.complete(upload.key, upload.store_id, parts)
     except UploadGone as error:
         version = await objects.head(upload.key)
-        if version is None or version.size != upload.size:
+        if version is None or not upload.has_become(version):
             raise MultipartNotFound from error
     except PartsMismatch as error:
         raise MultipartIncomplete(

@@ -14,7 +14,7 @@ SIZE_MIN = 5 * 1000**2  # smaller files gain nothing by parts
 NUMBERS_MAX = 100
 PARTS_MAX = 10_000
 UPLOAD_ID_CHARS_MAX = 1_000
-EXAMPLE_ID = "2147483648.AKv9"
+EXAMPLE_ID = "2147483648.0.AKv9"
 
 UploadId = Annotated[str, Field(min_length=1, max_length=UPLOAD_ID_CHARS_MAX)]
 Number = Annotated[int, Field(ge=1, le=PARTS_MAX)]

@@ -30,7 +30,7 @@ class Sampler:
     async def run(self, stop: asyncio.Event) -> None:
         spent = 0.0
         while not stop.is_set():
-            began, before = time.monotonic(), spent = time.monotonic()
+            began, before = time.monotonic(), spent
             try:
                 await self.sample()
             except (SQLAlchemyError, OSError) as error:

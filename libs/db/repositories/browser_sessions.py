@@ -37,8 +37,8 @@ class BrowserSessionRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def open(self, token_hash: bytes, api_key_id: UUID) -> OpenSession:
-        """A session of a key that is valid; the caller has just looked it up."""
+    async def open(self, token_hash: bytes, api_key_id: UUID) -> OpenSession | None:
+        """A session of the key; None if that was revoked, which the caller may not know yet."""
         kept = (
             select(BrowserSession.id)
             .where(BrowserSession.api_key_id == api_key_id)
@@ -56,8 +56,8 @@ class BrowserSessionRepository:
             )
         )
         await self._session.flush()
-        row = (await self._session.execute(_valid(token_hash))).one()
-        return _open(row)
+        row = (await self._session.execute(_valid(token_hash))).one_or_none()
+        return None if row is None else _open(row)
 
     async def find(self, token_hash: bytes) -> OpenSession | None:
         """The session of a token, put off if it has not been for a while; None if there is none,

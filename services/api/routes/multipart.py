@@ -73,8 +73,10 @@ async def begin_multipart(
         raise InvalidRequest(FieldError("size", rule))
     await _check(resources, caller, dataset_id)
     key = object_key(dataset_id, data.file_name)
+    there = await resources.objects.head(key)
     store_id = await resources.objects.multipart.begin(key, content_type=data.content_type)
-    upload = Upload(key, store_id, data.size)
+    replaces = 0 if there is None else int(there.last_modified.timestamp())
+    upload = Upload(key, store_id, data.size, replaces)
     file = NewFile(
         file_name=data.file_name,
         content_type=data.content_type,
@@ -117,7 +119,9 @@ async def sign_parts(
 ) -> PartUrlsView:
     """As often as you need: a URL works for as long as one for a whole file."""
     await _check(resources, caller, dataset_id)
-    upload = Upload.named(dataset_id, data.file_name, data.upload_id)
+    upload = Upload.named(
+        dataset_id, data.file_name, data.upload_id, bytes_max=limits.upload_bytes_max
+    )
     expires_at = datetime.now(UTC) + limits.upload_url_expiry
     views = []
     for index, number in enumerate(data.numbers):
@@ -148,13 +152,16 @@ async def list_parts(
     caller: NamedDependency[Caller],
     resources: NamedDependency[Resources],
     *,
+    limits: NamedDependency[Limits],
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> PartsView:
     """For a client that was cut off: upload the others, and complete."""
     await _check(resources, caller, dataset_id)
     try:
-        upload = Upload.named(dataset_id, normalised(file_name), upload_id)
+        upload = Upload.named(
+            dataset_id, normalised(file_name), upload_id, bytes_max=limits.upload_bytes_max
+        )
     except ValueError as error:
         raise InvalidRequest(FieldError("file_name", str(error))) from error
     if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 5):
@@ -189,7 +196,9 @@ async def complete_multipart(
 ) -> CompletedUploadsView:
     """Makes the object of its parts and queues its job."""
     await _check(resources, caller, dataset_id)
-    upload = Upload.named(dataset_id, data.file_name, data.upload_id)
+    upload = Upload.named(
+        dataset_id, data.file_name, data.upload_id, bytes_max=limits.upload_bytes_max
+    )
     await multipart.complete(resources.objects, upload, data.parts)
     return await uploads.take_in(resources, caller, dataset_id, [data.file_name], limits)
 
@@ -206,11 +215,14 @@ async def abort_multipart(
     data: JSONBody[AbortMultipart],
     caller: NamedDependency[Caller],
     resources: NamedDependency[Resources],
+    limits: NamedDependency[Limits],
 ) -> None:
     """Drops the parts. Do so with what you do not complete: until R2 drops it after a week, it
     is paid for."""
     await _check(resources, caller, dataset_id)
-    upload = Upload.named(dataset_id, data.file_name, data.upload_id)
+    upload = Upload.named(
+        dataset_id, data.file_name, data.upload_id, bytes_max=limits.upload_bytes_max
+    )
     try:
         await resources.objects.multipart.abort(upload.key, upload.store_id)
     except UploadGone as error:

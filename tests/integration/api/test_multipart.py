@@ -89,3 +89,37 @@ async def test_an_upload_is_known_only_by_its_file_of_its_dataset(api: Api) -> N
     assert aborted.status_code == 204
     assert [each.json()["code"] for each in gone] == ["multipart_not_found"] * 4
     assert (too_far.status_code, too_far.json()["code"]) == (400, "invalid_request")
+
+
+async def test_an_upload_that_is_gone_is_not_taken_for_the_object_that_it_was_to_replace(
+    api: Api,
+) -> None:
+    path = f"/api/v1/datasets/{await api.dataset()}/uploads/multipart"
+    size = 5_000_000
+    for content in (bytes(size), None):
+        begun = await begin(api, path, size=size)
+        known = {"file_name": "big.txt", "upload_id": begun["upload_id"]}
+        if content is None:
+            await api.client.post(f"{path}/abort", json=known)
+            break
+        signed = await api.client.post(f"{path}/parts", json={**known, "numbers": [1]})
+        [part] = signed.json()["parts"]
+        async with httpx.AsyncClient(timeout=60) as bucket:
+            await bucket.put(part["url"], headers=part["headers"], content=content)
+        assert (await api.client.post(f"{path}/complete", json=known)).status_code == 202
+
+    answer = await api.client.post(f"{path}/complete", json=known)
+
+    assert answer.json()["code"] == "multipart_not_found"
+
+
+async def test_no_part_is_signed_for_a_larger_file_than_is_taken(api: Api) -> None:
+    path = f"/api/v1/datasets/{await api.dataset()}/uploads/multipart"
+    upload_id = (await begin(api, path))["upload_id"]
+    forged = "4000000000000." + upload_id.partition(".")[2]
+
+    answer = await api.client.post(
+        f"{path}/parts", json={"file_name": "big.txt", "upload_id": forged, "numbers": [1]}
+    )
+
+    assert answer.json()["code"] == "multipart_not_found"

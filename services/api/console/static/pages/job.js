@@ -30,7 +30,7 @@ export function JobPage({ id }) {
   };
   const refresh = useThrottled(reload, 800);
   useLive(job.data?.dataset_id, (event) => {
-    if (event.job_id === id || event.kind === "live.poll") refresh();
+    if (event.job_id === id || event.kind.startsWith("live.")) refresh();
   });
   if (job.problem?.status === 404) return html`<${NotFoundPage} what="job" />`;
   if (job.loading) return html`<${PageHead} title="Job" /><${Skeleton} rows=${8} />`;
