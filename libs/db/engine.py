@@ -41,7 +41,9 @@ def create_engine(
         "server_settings": {
             "application_name": application_name,
             "lock_timeout": "10s",
-            "idle_in_transaction_session_timeout": "60s",
+            # Nothing is awaited in a transaction but Postgres. A process that is frozen in one
+            # holds rows that others pass by until this ends it: with the lease, within a minute.
+            "idle_in_transaction_session_timeout": "20s",
             # Plans of a five-statement transaction are not worth compiling.
             "jit": "off",
         },

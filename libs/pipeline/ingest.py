@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 
 import structlog
 
+from db.errors import FenceRaised
 from db.repositories.documents import Built, DocumentRepository
 from db.repositories.embedded_texts import Place
 from pipeline.account import Account
@@ -20,7 +21,13 @@ from pipeline.attempt import Attempt
 from pipeline.chunk import ChunkSettings, ChunkStream, chunker_for
 from pipeline.document import AttachmentPages, Chunk, PageNote, ParseSummary
 from pipeline.embed.batcher import EmbeddedShare
-from pipeline.errors import Dependency, DependencyError, PipelineError, TooManyChunks
+from pipeline.errors import (
+    Dependency,
+    DependencyError,
+    LeaseLost,
+    PipelineError,
+    TooManyChunks,
+)
 from pipeline.fingerprint import content_hash
 from pipeline.languages import language_of
 from pipeline.progress import Progress
@@ -87,6 +94,7 @@ class Ingestion:
             file_bytes=file_bytes,
         )
         self._batches: asyncio.Queue[list[Chunk] | None] = asyncio.Queue(BATCHES_WAITING)
+        self._failures: list[Exception] = []
         self._languages: set[str | None] = set(attempt.target.languages)
         self._chunks = 0
         self._characters = 0
@@ -160,18 +168,40 @@ class Ingestion:
             )
 
     async def _stream(self, text: DocumentText, chunks: ChunkStream) -> None:
+        """What ends it early leaves the batches that are at work to their end: their texts are
+        with the embedder, and what is paid is stored. Only with the lease all ends at once."""
         failure: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._cut(text, chunks))
+                reading = tasks.create_task(self._cut(text, chunks))
+                tasks.create_task(self._close_behind(reading))
                 for _ in range(BATCHES_AT_WORK):
-                    tasks.create_task(self._work())
+                    tasks.create_task(self._work(reading))
         except BaseExceptionGroup as group:
-            failure = _first(group)
+            failure = _first([group])
+        if failure is None and self._failures:
+            failure = _first(self._failures)
         if failure is not None:  # out here, so that its own cause stays its cause
             raise failure
 
+    def _fail(self, error: Exception) -> None:
+        if isinstance(error, LeaseLost | FenceRaised):
+            raise error
+        self._failures.append(error)
+
     async def _cut(self, text: DocumentText, chunks: ChunkStream) -> None:
+        try:
+            await self._read(text, chunks)
+        except Exception as error:
+            self._fail(error)
+
+    async def _close_behind(self, reading: asyncio.Task[None]) -> None:
+        """Tell those who work on batches that there are no more, however the reading ended."""
+        await asyncio.wait([reading])
+        for _ in range(BATCHES_AT_WORK):
+            await self._batches.put(None)
+
+    async def _read(self, text: DocumentText, chunks: ChunkStream) -> None:
         """Read blocks, cut chunks, and queue them in batches."""
         waiting: list[Chunk] = []
         size = self._tools.model.batch_inputs
@@ -187,8 +217,6 @@ class Ingestion:
             await self._queue(waiting[start : start + size])
         self._progress.know(chunks=self._chunks)
         await text.keep()
-        for _ in range(BATCHES_AT_WORK):
-            await self._batches.put(None)
 
     async def _queue(self, batch: list[Chunk]) -> None:
         self._chunks += len(batch)
@@ -199,17 +227,27 @@ class Ingestion:
             )
         await self._batches.put(batch)
 
-    async def _work(self) -> None:
+    async def _work(self, reading: asyncio.Task[None]) -> None:
+        """Write batches until there are no more; once something has failed, only take them."""
         while (batch := await self._batches.get()) is not None:
-            await self._attempt.step()
-            stored = [chunk for chunk in batch if self._is_stored(chunk)]
-            new = [chunk for chunk in batch if not self._is_stored(chunk)]
-            self._attempt.tally.chunks_reused += len(stored)
-            if stored:
-                await self._find_stored(stored)
-            if new:
-                await self._store(new)
-            await self._progress.advance(len(batch), stored=len(new))
+            if self._failures:
+                continue
+            try:
+                await self._attempt.step()
+                await self._advance(batch)
+            except Exception as error:
+                self._fail(error)
+                reading.cancel()
+
+    async def _advance(self, batch: list[Chunk]) -> None:
+        stored = [chunk for chunk in batch if self._is_stored(chunk)]
+        new = [chunk for chunk in batch if not self._is_stored(chunk)]
+        self._attempt.tally.chunks_reused += len(stored)
+        if stored:
+            await self._find_stored(stored)
+        if new:
+            await self._store(new)
+        await self._progress.advance(len(batch), stored=len(new))
 
     async def _find_stored(self, chunks: Sequence[Chunk]) -> None:
         """What an attempt that was cut off between a row and its note could not say."""
@@ -405,9 +443,9 @@ def _fields(said: PageNote | AttachmentPages) -> dict[str, Any]:
     return {name: value for name, value in asdict(said).items() if value is not None}
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error that ended a group of tasks; ours before what it brought about in the others."""
-    leaves = list(_leaves(group))
+def _first(errors: Sequence[BaseException]) -> BaseException:
+    """The error that ended some tasks; ours before what it brought about in the others."""
+    leaves = [leaf for error in errors for leaf in _leaves(error)]
     return next((leaf for leaf in leaves if isinstance(leaf, PipelineError)), leaves[0])
 
 

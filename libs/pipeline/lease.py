@@ -22,7 +22,7 @@ from pipeline.errors import LeaseLost
 log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=30)
-RENEW_EVERY_SECONDS = 8.0  # three renewals may fail before a lease runs out
+RENEW_EVERY_SECONDS = 8.0  # one renewal may hang until it is given up, and the next is in time
 LOOK_EVERY_SECONDS = 1.0  # how soon a cancelled attempt learns of it
 
 
@@ -34,6 +34,7 @@ class Lease:
     deadline: float  # on the monotonic clock
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     paused: asyncio.Event = field(default_factory=asyncio.Event)  # a pause asks it to end
+    is_over: bool = False  # the job is finished: whoever asks whose it is must not take it for lost
 
     def check(self) -> None:
         """Call before anything that others can see.
@@ -85,7 +86,7 @@ class LeaseKeeper:
         while not self._stop.is_set():
             await asyncio.sleep(LOOK_EVERY_SECONDS)
             with self._lock:
-                leases = dict(self._leases)
+                leases = {id_: held for id_, held in self._leases.items() if not held[0].is_over}
             if not leases:
                 continue
             renew = time.monotonic() - renewed_at >= RENEW_EVERY_SECONDS
@@ -101,13 +102,19 @@ class LeaseKeeper:
                 if renew:
                     renewed_at = sent_at
             for job_id, (lease, loop) in leases.items():
-                if job_id not in held or time.monotonic() >= lease.deadline:
-                    loop.call_soon_threadsafe(lease.lost.set)
-                    continue
-                if job_id in paused:
-                    loop.call_soon_threadsafe(lease.paused.set)
-                if renewed_at == sent_at:
+                if renewed_at == sent_at and job_id in held:
+                    # Also a late one: nobody else has had the job in the meantime.
                     lease.deadline = sent_at + LEASE.total_seconds()
+                self._tell(lease, loop, held=job_id in held, paused=job_id in paused)
+
+    @staticmethod
+    def _tell(lease: Lease, loop: asyncio.AbstractEventLoop, *, held: bool, paused: bool) -> None:
+        if lease.is_over:
+            return
+        if not held or time.monotonic() >= lease.deadline:
+            loop.call_soon_threadsafe(lease.lost.set)
+        elif paused:
+            loop.call_soon_threadsafe(lease.paused.set)
 
     @staticmethod
     async def _ask(

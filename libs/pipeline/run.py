@@ -112,8 +112,10 @@ class Runner:
     async def _attempt(self, job_id: UUID, *, first: bool) -> None:
         if self.stopping.is_set():  # while it stood at the gate
             return
-        claimed_at = time.monotonic()
         async with self.sessions.begin() as session:
+            # From here Postgres's clock may run; while many wait for a connection it must not.
+            await session.connection()
+            claimed_at = time.monotonic()
             claim = await ClaimRepository(session).claim(job_id, worker=self.worker, lease=LEASE)
             if claim is None:
                 log.info("job.not_claimed")
@@ -185,8 +187,7 @@ class Runner:
         if error is None:
             return  # written together with the switch
         if isinstance(error, LeaseLost):
-            log.info("job.lease_lost")
-            await self._settle(attempt)
+            await self._give_back(attempt)
             return
         away = (
             isinstance(error, DependencyError)
@@ -212,6 +213,19 @@ class Runner:
                 await asyncio.sleep(VERDICT_PAUSE_SECONDS)
             else:
                 return
+
+    async def _give_back(self, attempt: Attempt) -> None:
+        """The lease is lost by our clock, and nothing is under way any more. If the job is ours
+        still, it need not stand until the lease runs out by Postgres's."""
+        released = Interrupted("The lease was renewed too late.")
+        try:
+            async with self.sessions.begin() as session:
+                await write_verdict(session, attempt, released, away=False)
+        except (FenceRaised, SQLAlchemyError, OSError) as error:
+            log.info("job.lease_lost", error=type(error).__name__)
+            await self._settle(attempt)
+        else:
+            log.warning("job.lease_late")
 
     async def _settle(self, attempt: Attempt) -> None:
         """Write down what was paid, and saved, by an attempt that has no say in its job any more.

@@ -210,6 +210,7 @@ async def _index(tools: Tools, attempt: Attempt, version: ObjectVersion) -> None
         finished = await JobRepository(session).complete(claim, attempt.tally)
         attempt.answered(Dependency.SCRATCH)
         await BreakerRepository(session).close(attempt.answers())
+    attempt.lease.is_over = True
     if generation > 1:  # before the first there was no other version to leave a text
         await text.sweep()
     log.info(

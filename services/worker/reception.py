@@ -64,6 +64,7 @@ class Reception:
         self._is_shut = threading.Event()
         self._starting_over: asyncio.Task[None] | None = None
         self._known: set[UUID] = set()
+        self._rung_again: set[UUID] = set()  # of those, while an attempt may be at its end
         self._attempts: set[asyncio.Task[None]] = set()
 
     @property
@@ -83,8 +84,12 @@ class Reception:
         self._loop.call_soon_threadsafe(self._take_in, job_id, lane)
 
     def _take_in(self, job_id: UUID, lane: Task) -> None:
-        if job_id in self._known or self._is_shut.is_set():  # the announcer may have rung twice
+        if job_id in self._known or self._is_shut.is_set():
             self._halls[lane].release()
+            # The announcer may have rung twice; or the job has been released since, and this ring
+            # is all that it gets for a while.
+            if job_id in self._known:
+                self._rung_again.add(job_id)
             return
         self._known.add(job_id)
         attempt = asyncio.create_task(self._attempt(job_id, lane))
@@ -124,6 +129,13 @@ class Reception:
             log.exception("attempt.crashed", job_id=str(job_id), error=type(error).__name__)
         finally:
             self._known.discard(job_id)
+            self._look_again(job_id, lane)
+
+    def _look_again(self, job_id: UUID, lane: Task) -> None:
+        if job_id in self._rung_again:
+            self._rung_again.discard(job_id)
+            if self._halls[lane].acquire(blocking=False):  # else the announcer loses hope in time
+                self._take_in(job_id, lane)
 
     async def _enter(self, job_id: UUID, lane: Task) -> int | None:
         """The room that the job has taken; None if there is nothing to do."""

@@ -38,4 +38,7 @@ class Recycle:
         if master is None or master.pid is None:
             return
         log.info("worker.recycling", jobs=self._done)
-        os.kill(master.pid, signal.SIGHUP)
+        if master.is_alive():
+            os.kill(master.pid, signal.SIGHUP)
+        else:  # it was killed, and nobody starts this one over
+            os.kill(os.getpid(), signal.SIGTERM)

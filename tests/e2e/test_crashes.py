@@ -24,11 +24,15 @@ def chunk_count(text: bytes) -> int:
     return len([*chunker.feed(block), *chunker.finish()])
 
 
-async def slow_embeddings(client: Client, product: Product, milliseconds: int) -> None:
+async def slow_embeddings(
+    client: Client, product: Product, milliseconds: int, **faults: int
+) -> None:
     url = product.environment["OPENAI_BASE_URL"].removesuffix("/v1") + "/_switches"
     key = product.environment["OPENAI_API_KEY"]
     response = await client.bucket.post(
-        url, json={"latency_ms": milliseconds}, headers={"Authorization": f"Bearer {key}"}
+        url,
+        json={"reset": True, "latency_ms": milliseconds, **faults},
+        headers={"Authorization": f"Bearer {key}"},
     )
     assert response.is_success, response.text
 
@@ -195,6 +199,33 @@ async def test_what_was_embedded_while_the_vector_store_went_down_is_stored_once
     await client.settled(dataset, count=1, seconds=90)
 
     attempts = await attempts_of(client, dataset)
+    assert sum(attempt["chunks_embedded"] for attempt in attempts) == chunk_count(text)
+
+
+async def test_a_worker_that_is_told_to_stop_stores_what_it_has_paid_for(
+    client: Client, product: Product
+) -> None:
+    text = book(10_000).replace(b"survey", b"ledger")  # of no other document
+    # The first call is answered when those beside it have long come to their end.
+    await slow_embeddings(client, product, 1_000, slow_share=1, slow_ms=4_000, faults_left=1)
+    try:
+        dataset = await client.create({"book.txt": text})
+
+        async def several_calls_are_under_way() -> bool:
+            return await embeddings_in_flight(client, product) >= 3
+
+        await client.until(several_calls_are_under_way)
+        await asyncio.to_thread(product.stop, "worker-1")
+    finally:
+        await slow_embeddings(client, product, 0)
+    product.start_one("worker-1")
+
+    await client.settled(dataset, count=1, seconds=60)
+
+    attempts = await attempts_of(client, dataset)
+    assert sorted(attempt["outcome"] for attempt in attempts) == ["completed", "released"]
+    [resumed] = [attempt for attempt in attempts if attempt["outcome"] == "completed"]
+    assert resumed["chunks_reused"] >= 300  # of three calls
     assert sum(attempt["chunks_embedded"] for attempt in attempts) == chunk_count(text)
 
 

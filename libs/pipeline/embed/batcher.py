@@ -24,7 +24,7 @@ from uuid import UUID
 import structlog
 
 from pipeline.embed.answers import Vector
-from pipeline.embed.client import EmbeddedEach, Embedder
+from pipeline.embed.client import Answer, EmbeddedEach, Embedder
 from pipeline.embed.errors import (
     EmbedderError,
     EmbedderQuotaExhausted,
@@ -47,7 +47,9 @@ CROWD_MIN = 16
 HOLD_EACH = timedelta(milliseconds=40)
 HOLD_CROWD = timedelta(seconds=10)  # a hundred small files, on a machine that is busy besides
 MOST = 16
+LOOK_AGAIN_SECONDS = 0.5  # at who is still to come, while a call is held back
 CONCURRENT_CALLS = 4
+RECORD_SECONDS = 5.0  # for the last calls to be written down at the end
 # So long an input is sent again to an endpoint that says 429. Then its job waits in Postgres, where
 # it holds neither memory nor a thread.
 PATIENCE = timedelta(seconds=60)
@@ -103,6 +105,8 @@ class Batcher:
         self._timer: asyncio.TimerHandle | None = None
         self._expected: set[object] = set()
         self._leaving: set[object] = set()
+        self._charged: dict[int, Payer] = {}  # and not written down yet
+        self._recording: asyncio.Task[None] | None = None
         self._is_closed = False
 
     @contextmanager
@@ -116,10 +120,8 @@ class Batcher:
 
     def passed(self, job: object) -> None:
         """The job comes to no further `embed`, though its attempt goes on, perhaps for long."""
+        # No look for each that leaves: those whom it makes room for are not here yet.
         self._leaving.discard(job)
-        self._arrived(job)
-
-    def _arrived(self, job: object) -> None:
         if job in self._expected:
             self._expected.discard(job)
             asyncio.get_running_loop().call_soon(self._dispatch)
@@ -149,6 +151,8 @@ class Batcher:
                 share.give(index, vector, reused=True)
             elif key in self._pending:
                 self._pending[key].claims.append(claim)
+                if payer.is_first:
+                    self._turns.hurry(self._pending[key], payer.job)
             else:
                 waiting = Waiting(key, text, size, payer.job, loop.time(), [claim])
                 self._pending[key] = waiting
@@ -173,6 +177,8 @@ class Batcher:
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
+        if self._recording is not None:  # what is not written by then, the ledger knows
+            await asyncio.wait([self._recording], timeout=RECORD_SECONDS)
         if self._timer is not None:
             self._timer.cancel()
 
@@ -190,7 +196,8 @@ class Batcher:
                 return
             ripe_at = self._turns.oldest() + self._hold()
             if left < batch_inputs and loop.time() < ripe_at:
-                self._timer = loop.call_at(ripe_at, self._dispatch)
+                look_at = min(ripe_at, loop.time() + LOOK_AGAIN_SECONDS)
+                self._timer = loop.call_at(look_at, self._dispatch)
                 return
             self._empty_calls += 1
             self._calls.add(call := loop.create_task(self._call()))
@@ -214,19 +221,28 @@ class Batcher:
     async def _call(self) -> None:
         try:
             await self._embedder.pace.take(self._expected_tokens())
-        except EmbedderError as error:
+        except Exception as error:  # as below
             self._fail(self._turns.clear(), error)
             return
         finally:
             self._empty_calls -= 1
         batch, unwanted = self._turns.take(Filling(self._embedder.model))
         self._forget(unwanted)
+        # A request that is full by its bytes or tokens leaves some behind.
+        asyncio.get_running_loop().call_soon(self._dispatch)
         if not batch:
             return
+
+        async def answered(answer: Answer) -> None:
+            await self._deliver([batch[index] for index in answer.indices], answer)
+
         try:
-            texts = [waiting.text for waiting in batch]
-            result = await self._embedder.embed_some(texts, paced=True)
-            tokens = await self._split(batch, result)
+            result = await self._embedder.embed_some(
+                [waiting.text for waiting in batch],
+                paced=True,
+                is_wanted=lambda index: batch[index].is_wanted,
+                answered=answered,
+            )
         except asyncio.CancelledError:
             for waiting in batch:
                 for claim in waiting.claims:
@@ -235,34 +251,54 @@ class Batcher:
         except Exception as error:  # the callers raise it, whatever it is; nobody else awaits this
             self._fail(batch, error)
             return
-        await self._deliver(batch, result, tokens)
+        self._end(batch, result)
 
-    async def _deliver(self, batch: list[Waiting], result: EmbeddedEach, tokens: list[int]) -> None:
-        charged: dict[int, Payer] = {}
-        unanswered: list[Waiting] = []
-        self._forget(batch)
-        for place, (waiting, vector, cost) in enumerate(
-            zip(batch, result.vectors, tokens, strict=True)
+    async def _deliver(self, answered: list[Waiting], answer: Answer) -> None:
+        """Of a call that is halved, each half as it comes."""
+        tokens = await self._split(answered, answer)
+        self._forget(answered)
+        for index, waiting, vector, cost in zip(
+            answer.indices, answered, answer.vectors, tokens, strict=True
         ):
             if cost:
                 payer = waiting.payer
-                payer.charge(cost, counted=not result.tokens_reported)
-                charged[id(payer)] = payer
-            if vector is not None:
-                is_cut = place in result.cut
-                if not is_cut:
-                    self._recent.put(waiting.key, vector)
-                waiting.give(vector, cut=is_cut)
-            elif place in result.failed:
-                _blame(waiting, EmbeddingInputFailed)
-            elif place in result.unanswered:
-                unanswered.append(waiting)
+                payer.charge(cost, counted=not answer.tokens_reported)
+                self._charged[id(payer)] = payer
+            is_cut = index in answer.cut
+            if not is_cut:
+                self._recent.put(waiting.key, vector)
+            waiting.give(vector, cut=is_cut)
+        if self._charged and self._recording is None:
+            self._recording = asyncio.create_task(self._write_down())
+
+    async def _write_down(self) -> None:
+        """Apart from the calls: they do not wait for Postgres."""
+        try:
+            while self._charged:
+                charged, self._charged = self._charged, {}
+                await self._record(list(charged.values()))
+        finally:
+            self._recording = None
+
+    def _end(self, batch: list[Waiting], result: EmbeddedEach) -> None:
+        """What has become of those of a call that have no vector."""
+        left = [place for place, vector in enumerate(result.vectors) if vector is None]
+        self._forget([batch[place] for place in left])
+        unanswered: list[Waiting] = []
+        for place in left:
+            if place in result.failed:
+                _blame(batch[place], EmbeddingInputFailed)
+            elif place in result.refused:
+                _blame(batch[place], EmbeddingInputRejected)
             else:
-                _blame(waiting, EmbeddingInputRejected)
+                unanswered.append(batch[place])
         if result.error is not None:
             self._again_or_fail(unanswered, result.error)
-        if charged:
-            await self._record(list(charged.values()))
+            return
+        # Nobody wanted them when their turn came; somebody may since.
+        again = [waiting for waiting in unanswered if waiting.is_wanted]
+        self._pending.update((waiting.key, waiting) for waiting in again)
+        self._put_back(again)
 
     def _again_or_fail(self, unanswered: list[Waiting], error: EmbedderError) -> None:
         if isinstance(error, EmbedderQuotaExhausted):
@@ -305,20 +341,14 @@ class Batcher:
         share = min(1.0, model.batch_inputs / max(self._turns.inputs, 1))
         return min(int(self._turns.bytes * share) // BYTES_PER_TOKEN, model.batch_tokens)
 
-    async def _split(self, batch: list[Waiting], result: EmbeddedEach) -> list[int]:
-        """What each input of the batch has cost; only shared calls need tokens counted."""
-        paid = [
-            waiting if vector is not None else None
-            for waiting, vector in zip(batch, result.vectors, strict=True)
-        ]
-        payers = {id(waiting.payer) for waiting in paid if waiting is not None}
-        if len(payers) < 2:
-            first = next((place for place, waiting in enumerate(paid) if waiting), 0)
-            return [result.tokens if place == first else 0 for place in range(len(batch))]
+    async def _split(self, answered: list[Waiting], answer: Answer) -> list[int]:
+        """What each of them has cost; only shared calls need tokens counted."""
+        if len({id(waiting.payer) for waiting in answered}) < 2:
+            return [answer.tokens, *[0] * (len(answered) - 1)]
         prefix = self._embedder.model.passage_prefix
-        texts = ["" if waiting is None else prefix + waiting.text for waiting in paid]
+        texts = [prefix + waiting.text for waiting in answered]
         weights = await asyncio.to_thread(lambda: [count_tokens(text) for text in texts])
-        return split_tokens(result.tokens, weights)
+        return split_tokens(answer.tokens, weights)
 
 
 def _key(tenant: UUID, text: str) -> bytes:

@@ -7,7 +7,7 @@ answers a plain word at the same time is taken to fail over one of the inputs.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -74,6 +74,30 @@ class EmbeddedEach:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one request has brought: the vectors of the texts with these indices.
+
+    `tokens` are those of all of them; `cut`: indices of texts that it took only in part.
+    """
+
+    indices: list[int]
+    vectors: list[Vector]
+    tokens: int
+    tokens_reported: bool
+    cut: set[int]
+
+
+# Asked before a request whether its text with this index still is to be paid for.
+IsWanted = Callable[[int], bool]
+# Told of each answer as it comes.
+Answered = Callable[[Answer], Awaitable[None]]
+
+
+async def _tell_nobody(_: Answer) -> None:
+    return
+
+
 @dataclass(slots=True)
 class QueryCost:
     """What a query has cost so far; `tokens_counted` are those of it that we counted."""
@@ -90,6 +114,8 @@ class _Work:
     singles_out: bool = True  # whether to look for the one input over which the endpoint fails
     urgent: bool = False  # does not wait for the pace
     paced: bool = False  # the turn of the next call has come already
+    is_wanted: IsWanted = lambda _: True
+    answered: Answered = _tell_nobody
     failures: dict[int, int] = field(default_factory=dict)  # of inputs that were sent alone
     result: EmbeddedEach = field(init=False)
     canary_passed: bool = False
@@ -137,11 +163,24 @@ class Embedder:
             raise result.error
         return result
 
-    async def embed_some(self, texts: Sequence[str], *, paced: bool = False) -> EmbeddedEach:
+    async def embed_some(
+        self,
+        texts: Sequence[str],
+        *,
+        paced: bool = False,
+        is_wanted: IsWanted = lambda _: True,
+        answered: Answered = _tell_nobody,
+    ) -> EmbeddedEach:
         """The same, with what was answered before an error: it is paid for. `paced`: the caller
-        has waited for the turn of the first call."""
+        has waited for the turn of the first call. Texts that are not wanted any more stay among
+        the unanswered."""
         prefix = self.model.passage_prefix
-        work = _Work([encodable(prefix + text) if text else "" for text in texts], paced=paced)
+        work = _Work(
+            [encodable(prefix + text) if text else "" for text in texts],
+            paced=paced,
+            is_wanted=is_wanted,
+            answered=answered,
+        )
         work.result.refused.update(index for index, text in enumerate(work.texts) if not text)
         try:
             for batch in self._batches(work.texts):
@@ -205,7 +244,7 @@ class Embedder:
 
     async def _embed(self, work: _Work, batch: range) -> None:
         """Fill in the results of a batch, halving it while the endpoint refuses it."""
-        indices = [index for index in batch if work.texts[index]]
+        indices = [index for index in batch if work.texts[index] and work.is_wanted(index)]
         if not indices:
             return
         paced, work.paced = work.paced, False
@@ -223,12 +262,15 @@ class Embedder:
             return
         for index, vector in zip(indices, vectors, strict=True):
             work.result.vectors[index] = vector
+        is_reported = tokens is not None
         if tokens is None:
             work.result.tokens_reported = False
             tokens = await asyncio.to_thread(
                 lambda: sum(count_tokens(work.texts[index]) for index in indices)
             )
         work.result.tokens += tokens
+        cut = work.result.cut.intersection(indices)
+        await work.answered(Answer(indices, vectors, tokens, is_reported, cut))
 
     async def _halve(self, work: _Work, indices: list[int], refused: "_Refused") -> None:
         if len(indices) == 1:

@@ -84,6 +84,11 @@ class Waiting:
         return any(not claim.share.is_over for claim in self.claims)
 
     @property
+    def is_first(self) -> bool:
+        """Whether any of those who wait for it is not to wait for others."""
+        return any(c.share.payer.is_first for c in self.claims if not c.share.is_over)
+
+    @property
     def payer(self) -> Payer:
         """Who asked first; one that was cancelled only if nobody else wants the text."""
         paying = next((claim for claim in self.claims if not claim.share.is_over), self.claims[0])
@@ -114,7 +119,7 @@ class Turns:
     def add(self, waiting: Waiting) -> None:
         if waiting.job not in self.queues:
             self.queues[waiting.job] = deque()
-            if waiting.payer.is_first:
+            if waiting.is_first:
                 self.queues.move_to_end(waiting.job, last=False)
         self.queues[waiting.job].append(waiting)
         self._count(waiting, 1)
@@ -125,12 +130,24 @@ class Turns:
             self.queues.setdefault(waiting.job, deque()).appendleft(waiting)
             self._count(waiting, 1)
 
+    def hurry(self, waiting: Waiting, job: object) -> None:
+        """Somebody who goes first wants this text too: it stands in their queue from now on, unless
+        it has left."""
+        queue = self.queues.get(waiting.job, deque())
+        if waiting in queue:
+            queue.remove(waiting)
+            if not queue:
+                del self.queues[waiting.job]
+            self._count(waiting, -1)
+            waiting.job = job
+            self.add(waiting)
+
     def oldest(self) -> float:
         return min(queue[0].since for queue in self.queues.values())
 
     def someone_is_first(self) -> bool:
         """Whether a job waits that should not, at the head of any queue."""
-        return any(queue[0].payer.is_first for queue in self.queues.values())
+        return any(queue[0].is_first for queue in self.queues.values())
 
     def take(self, filling: Filling) -> tuple[list[Waiting], list[Waiting]]:
         """One input of each job in turn until the request is full or one does not fit; and those

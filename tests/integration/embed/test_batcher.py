@@ -443,6 +443,59 @@ async def test_a_cancelled_job_loses_its_share_and_its_neighbour_keeps_its_own(
     assert cancelled.cancelled()
 
 
+async def test_the_search_for_a_bad_text_ends_with_its_job_and_keeps_no_neighbour_waiting(
+    server: EmbeddingsServer, batcher: Batcher
+) -> None:
+    """A neighbour has its vectors when they are answered, and nothing more is paid once the job
+    that has the bad text is cancelled."""
+    await server.switch(poison="venom", latency_ms=150)
+    good = asyncio.create_task(batcher.embed(payer("good"), texts_of("good", 2)))
+    bad = asyncio.create_task(
+        batcher.embed(payer("bad"), [*texts_of("bad", 60), "venom", *texts_of("later", 30)])
+    )
+
+    assert len((await good).vectors) == 2
+    assert not bad.done()
+    bad.cancel()
+    before = await requests_of(server)
+    await asyncio.sleep(1)
+
+    assert await requests_of(server) - before <= 1  # a canary that was on its way
+    share = await batcher.embed(payer("other"), ["bad passage 59"])  # it may have been asked for
+    assert len(share.vectors) == 1
+
+
+async def test_who_goes_first_is_not_held_with_a_crowd_that_wants_the_same_text(
+    server: EmbeddingsServer, batcher: Batcher
+) -> None:
+    with ExitStack() as stack:
+        for number in range(60):
+            stack.enter_context(batcher.expecting(number))
+        crowd = asyncio.create_task(batcher.embed(payer("crowd"), ["other", "alike"]))
+        await asyncio.sleep(0.02)
+        began = time.monotonic()
+        await batcher.embed(payer("first", is_first=True), ["alike"])
+        took = time.monotonic() - began
+        await crowd
+
+    assert took < 0.5
+
+
+async def test_a_request_that_is_full_by_its_tokens_leaves_room_for_another(
+    server: EmbeddingsServer, model: EmbeddingModel
+) -> None:
+    await server.switch(latency_ms=400)
+    text = " ".join(["word"] * 100)
+    async with Embedder(replace(model, batch_tokens=4_000)) as embedder:
+        batcher = Batcher(embedder)
+        began = time.monotonic()
+        await batcher.embed(payer("a"), [f"{number} {text}" for number in range(100)])
+        took = time.monotonic() - began
+        await batcher.aclose()
+
+    assert took < 2 * 0.4  # three requests, side by side
+
+
 async def test_texts_of_a_cancelled_job_that_have_not_left_are_not_sent(
     server: EmbeddingsServer, embedder: Embedder
 ) -> None:

@@ -21,6 +21,7 @@ class Attempts:
     begun: list[tuple[UUID, bool]] = field(default_factory=list)
     finished: set[UUID] = field(default_factory=set)
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
+    released: int = 0  # so many of them end with the job queued again
 
     async def prospect(self, job_id: UUID) -> Prospect | None:
         return None if job_id in self.finished else Prospect(0, 10)
@@ -28,7 +29,9 @@ class Attempts:
     async def run(self, job_id: UUID, *, first: bool) -> None:
         self.begun.append((job_id, first))
         await self.go_on.wait()
-        self.finished.add(job_id)
+        self.released -= 1
+        if self.released < 0:
+            self.finished.add(job_id)
 
 
 class Restarts(Recycle):
@@ -93,6 +96,21 @@ async def test_a_job_that_is_rung_for_twice_is_begun_once() -> None:
 
     assert attempts.begun == [(job, False)]
     attempts.go_on.set()
+    assert await desk.finish(5)
+
+
+async def test_a_ring_that_comes_while_its_job_is_leaving_is_heard() -> None:
+    """It has been released, for a newer version say, and nobody rings again for a while."""
+    attempts = Attempts(released=1)
+    desk, _ = reception(attempts)
+    desk.receive(job := uuid4(), PROCESS_DOCUMENT)
+    await settle()
+    desk.receive(job, PROCESS_DOCUMENT)
+    await settle()
+    attempts.go_on.set()
+    await settle()
+
+    assert attempts.begun == [(job, False), (job, False)]
     assert await desk.finish(5)
 
 
