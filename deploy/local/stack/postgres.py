@@ -9,7 +9,9 @@ import os
 import pwd
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -27,6 +29,7 @@ NAMESPACE = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
 FALLBACK_USER = "nobody"
 SET_UP_SECONDS = 60
 CHECK_SECONDS = 10
+ORPHANS_GONE_SECONDS = 20
 
 # For a developer's machine: small memory, no parallel plans (they need /dev/shm, which containers
 # keep tiny), no just-in-time compiler (slower than the short queries it would speed up).
@@ -172,7 +175,27 @@ def _clear_stale_lock(data: Path) -> None:
     """
     lock = data / "postmaster.pid"
     if lock.exists() and running_server(data) is None:
+        _wait_for_orphans(data)
         lock.unlink()
+
+
+def _wait_for_orphans(data: Path) -> None:
+    """Until the children of a postmaster that was killed have noticed.
+
+    Each leads a session of its own, so they outlive it by a moment; as long as one is attached to
+    the shared memory no other server starts on the folder.
+    """
+    until = time.monotonic() + ORPHANS_GONE_SECONDS
+    while _has_processes(data) and time.monotonic() < until:
+        time.sleep(0.05)
+
+
+def _has_processes(data: Path) -> bool:
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.name() == "postgres" and Path(process.cwd()) == data.resolve():
+                return True
+    return False
 
 
 def running_server(data: Path) -> Identity | None:
