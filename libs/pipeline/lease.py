@@ -2,7 +2,8 @@
 
 The thread has an event loop and a connection of its own, so that neither a busy loop nor an
 exhausted pool can cost a healthy attempt its lease. An attempt trusts no renewal that it has not
-seen succeed: its deadline counts, on the monotonic clock, from before the renewal was sent.
+seen succeed: its deadline counts, on the monotonic clock, from before the renewal was sent. A loop
+that does not turn for long is stuck: its attempts end nothing any more, and others take their jobs.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=30)
 RENEW_EVERY_SECONDS = 8.0  # one renewal may hang until it is given up, and the next is in time
+STUCK_SECONDS = 60.0  # without a turn of the attempts' loop; nothing blocks it so long on purpose
 LOOK_EVERY_SECONDS = 1.0  # how soon a cancelled attempt learns of it
 
 
@@ -53,6 +55,7 @@ class LeaseKeeper:
         """`make_sessions` is called in the keeper's thread: the engine belongs to that loop."""
         self._make_sessions = make_sessions
         self._leases: dict[UUID, tuple[Lease, asyncio.AbstractEventLoop]] = {}
+        self._turned: dict[asyncio.AbstractEventLoop, float] = {}  # when, on the monotonic clock
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
@@ -67,9 +70,25 @@ class LeaseKeeper:
     def hold(self, claim: Claim, *, claimed_at: float) -> Lease:
         """Begin to renew; `claimed_at` is the monotonic time before the claim was sent."""
         lease = Lease(claim, claimed_at + LEASE.total_seconds())
+        loop = asyncio.get_running_loop()
+        self._note_turn(loop)
         with self._lock:
-            self._leases[claim.job_id] = (lease, asyncio.get_running_loop())
+            self._leases[claim.job_id] = (lease, loop)
         return lease
+
+    def _note_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._turned[loop] = time.monotonic()
+
+    def _current(self) -> dict[UUID, tuple[Lease, asyncio.AbstractEventLoop]]:
+        """The leases to ask for; each loop that turns says so until the next look."""
+        with self._lock:
+            leases = {id_: held for id_, held in self._leases.items() if not held[0].is_over}
+        stuck_since = time.monotonic() - STUCK_SECONDS
+        for loop in {loop for _, loop in leases.values()}:
+            if self._turned[loop] < stuck_since:
+                log.error("lease.loop_stuck", jobs=len(leases))
+            loop.call_soon_threadsafe(self._note_turn, loop)
+        return {id_: each for id_, each in leases.items() if self._turned[each[1]] >= stuck_since}
 
     def let_go(self, lease: Lease) -> None:
         with self._lock:
@@ -85,8 +104,7 @@ class LeaseKeeper:
         renewed_at = time.monotonic()
         while not self._stop.is_set():
             await asyncio.sleep(LOOK_EVERY_SECONDS)
-            with self._lock:
-                leases = {id_: held for id_, held in self._leases.items() if not held[0].is_over}
+            leases = self._current()
             if not leases:
                 continue
             renew = time.monotonic() - renewed_at >= RENEW_EVERY_SECONDS

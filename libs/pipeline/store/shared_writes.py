@@ -84,8 +84,9 @@ class SharedWrites:
             await self._write(together[0].space, [row for part in together for row in part.rows])
         except RowRejected as error:
             if len(together) > 1:
-                for part in together:
-                    await self._request([part])
+                middle = len(together) // 2
+                await self._request(together[:middle])
+                await self._request(together[middle:])
             else:
                 _fail(together, error)
         except asyncio.CancelledError:

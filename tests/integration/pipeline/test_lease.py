@@ -118,6 +118,22 @@ async def test_a_deadline_counts_from_before_the_renewal_was_sent(
     assert left_to_the_attempt <= float(left_in_the_row)
 
 
+@pytest.mark.usefixtures("quick_leases")
+async def test_jobs_of_a_loop_that_is_stuck_are_left_to_others(
+    sessions: Sessions, job_id: UUID, keeper: LeaseKeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.lease.STUCK_SECONDS", 0.2)
+    keeper.hold(await claimed(sessions, job_id), claimed_at=time.monotonic())
+    await renewed(sessions, job_id)
+
+    before = await lease_until(sessions, job_id)
+    time.sleep(1.5)  # noqa: ASYNC251  # that is the fault
+    after = await lease_until(sessions, job_id)
+
+    assert after - before < timedelta(seconds=0.8)
+    await renewed(sessions, job_id)  # it turns again, and nobody else has come
+
+
 async def test_a_cancelled_job_is_lost_to_its_attempt_within_about_a_second(
     sessions: Sessions, home: Home, job_id: UUID, keeper: LeaseKeeper
 ) -> None:

@@ -194,6 +194,20 @@ async def test_a_job_that_is_at_work_is_not_claimed_a_second_time(
     await soon(task)
 
 
+async def test_a_job_whose_lease_is_late_by_the_workers_clock_alone_is_given_back(
+    sessions: Sessions, job_id: UUID, make_runner: MakeRunner
+) -> None:
+    async def late(attempt: Attempt) -> None:
+        attempt.lease.deadline = 0.0
+        attempt.check()
+
+    await make_runner(late).run(job_id)
+
+    job = await job_of(sessions, job_id)
+    assert (job.status, job.tries, job.lapses, job.lease_until) == (Status.QUEUED, 0, 0, None)
+    assert await outcomes_of(sessions, job_id) == [Outcome.RELEASED]
+
+
 async def test_of_many_workers_that_hear_the_bell_one_makes_the_attempt(
     sessions: Sessions, job_id: UUID, make_runner: MakeRunner
 ) -> None:
