@@ -152,12 +152,13 @@ class Ingestion:
     async def _look_for_rows(self, chunks: ChunkStream) -> None:
         """See what an earlier attempt has stored."""
         space, rows = self._tools.model.space, self._rows_of_generation()
-        self._cut_before = await self._tools.vectors.cut_ordinals(space, **rows)
         if chunks.asks:
             self._identities = await self._tools.vectors.present_rows(space, **rows)
             self._present = Ordinals(self._identities)
         else:
             self._present = await self._tools.vectors.present_ordinals(space, **rows)
+        if self._present.end:
+            self._cut_before = await self._tools.vectors.cut_ordinals(space, **rows)
 
     async def _drop_surplus(self) -> None:
         """Remove what an earlier attempt, that cut otherwise, has stored behind the last chunk."""

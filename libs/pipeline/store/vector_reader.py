@@ -87,8 +87,14 @@ class VectorReader:
         self, space: str, *, dataset: str, document: str, generation: int
     ) -> set[int]:
         """The ordinals of those whose vector is of the text's beginning only."""
-        clause = f'{generation_clause(dataset, document, generation)} and metadata["{CUT}"] == true'
-        return {record["ordinal"] async for record in self._present(space, clause, ["ordinal"])}
+        # Not by a condition on the metadata: Milvus Lite would look into every row of the
+        # collection for each of these questions, and hundreds of documents may be resumed at once.
+        clause = generation_clause(dataset, document, generation)
+        return {
+            record["ordinal"]
+            async for record in self._present(space, clause, ["ordinal", "metadata"])
+            if (record["metadata"] or {}).get(CUT)
+        }
 
     async def vectors_by_hash(
         self, space: str, *, dataset: str, document: str, generation: int, hashes: Sequence[str]

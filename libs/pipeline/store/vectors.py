@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Self
+from typing import Any, Self
 
 from pymilvus import AsyncMilvusClient
 
@@ -25,6 +25,9 @@ from pipeline.store.vector_reader import (
 __all__ = ["Consistency", "VectorStore"]
 
 WRITE_SECONDS = WRITE_TIMEOUT.total_seconds()
+# Reads and deletes of a process at once. A server takes few in parallel; whatever waits there runs
+# into its time limit, and a server that is merely busy would pass for one that is away.
+REQUESTS = 8
 
 
 class VectorStore(VectorReader):
@@ -34,6 +37,7 @@ class VectorStore(VectorReader):
         super().__init__(connection, settings.milvus_prefix)
         self._ensured: dict[str, int] = {}
         self._shared = SharedWrites(self._write)
+        self._turn = asyncio.Semaphore(REQUESTS)
 
     @classmethod
     @asynccontextmanager
@@ -125,6 +129,12 @@ class VectorStore(VectorReader):
         """Remove all rows of a dataset."""
         await self._delete(space, f"dataset == {quote(dataset)}")
 
+    async def _query(
+        self, space: str, clause: str, fields: list[str], **options: object
+    ) -> list[dict[str, Any]]:
+        async with self._turn:
+            return await super()._query(space, clause, fields, **options)
+
     async def _write(self, space: str, rows: list[Row]) -> None:
         await self.ensure(space, len(rows[0].dense))
         name = self._name(space)
@@ -150,4 +160,5 @@ class VectorStore(VectorReader):
                 timeout=WRITE_SECONDS,
             )
 
-        await self._connection.call("delete", name, delete)
+        async with self._turn:
+            await self._connection.call("delete", name, delete)
