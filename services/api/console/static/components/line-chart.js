@@ -12,7 +12,8 @@ const TOP = 8;
 const BOTTOM = 20;
 const TABLE_ROWS_MAX = 60;
 
-/** `points`: two or more, oldest first, each with `at`. `lines`: `{name, of(point), tone}`; null makes a gap.
+/** `points`: one or more, oldest first, each with `at`. `lines`: `{name, of(point), tone, bridged}`; null makes
+ * a gap, or where the line is `bridged` the line goes on to the next that is known.
  * `show` writes a value, `scale` one of the axis. */
 export function LineChart({ title, points, lines, show = count, scale = show, filled = false }) {
   const [frame, width] = useWidth(WIDTH);
@@ -48,17 +49,20 @@ function Grid({ y, label: words, width }) {
 function Line({ line, points, x, y, filled }) {
   let path = "";
   let open = false;
+  const drawn = [];
   for (const point of points) {
     const value = line.of(point);
-    if (value === null || value === undefined) open = false;
+    if (value === null || value === undefined) open &&= line.bridged;
     else {
-      path += `${open ? "L" : "M"}${x(point.at).toFixed(1)} ${y(value).toFixed(1)}`;
+      // Of no length, so that a point that stands alone is seen.
+      path += `${open ? "L" : "M"}${x(point.at).toFixed(1)} ${y(value).toFixed(1)}${open ? "" : "h0"}`;
       open = true;
+      drawn.push(point.at);
     }
   }
   const area = filled && path && !path.slice(1).includes("M");
   return html`<g>
-    ${area && html`<path class=${`chart-area tone-${line.tone}`} d=${`${path}L${x(points.at(-1).at)} ${y(0)}L${x(points[0].at)} ${y(0)}Z`} />`}
+    ${area && html`<path class=${`chart-area tone-${line.tone}`} d=${`${path}L${x(drawn.at(-1))} ${y(0)}L${x(drawn[0])} ${y(0)}Z`} />`}
     <path class=${`chart-line tone-${line.tone}`} fill="none" d=${path} />
   </g>`;
 }

@@ -17,6 +17,8 @@ import { Outside } from "./workers/outside.js";
 
 const RANGES = [["60", "Hour"], ["1440", "Day"], ["10080", "Week"]];
 const LOOK_EVERY = 5_000;
+const SAMPLED_WITHIN = 10_000; // milliseconds; a step that ended just now may get its point yet
+const QUIET = { queued: 0, processing: 0, completed: 0, failed: 0, chunks: 0, tokens: 0, cost: null, oldest_seconds: null, p50_seconds: null, p95_seconds: null };
 
 export function WorkersPage() {
   const minutes = query.value.get("minutes") ?? "60";
@@ -43,7 +45,7 @@ export function WorkersPage() {
         </div>
       </div>
       <${ProblemNote} problem=${history.problem} retry=${history.reload} />
-      ${history.loading ? html`<${Skeleton} rows=${6} />` : history.data && html`<${Charts} history=${history.data} />`}
+      ${history.loading ? html`<${Skeleton} rows=${6} />` : history.data && html`<${Charts} history=${history.data} idle=${queues.data?.unfinished === 0} />`}
     </section>
     ${queues.data && html`<${Outside} queues=${queues.data} />`}
     <${Drift} />`;
@@ -94,16 +96,31 @@ function Jobs({ jobs, busy }) {
   </ul>`;
 }
 
-function Charts({ history }) {
-  const { points, step_seconds: step } = history;
-  if (points.length < 2) return html`<${Empty} icon="jobs" title="No past yet">Curves appear here as soon as there is something to do. A point is added every few seconds.<//>`;
+function Charts({ history, idle }) {
+  const step = history.step_seconds;
+  const points = everyStep(history, idle);
+  if (points.length === 0) return html`<${Empty} icon="jobs" title="No past yet">Curves appear here as soon as there is something to do. A point is added every few seconds.<//>`;
   const perMinute = (value) => (value === null || value === undefined ? null : (value * 60) / step);
   return html`<div class="charts">
-    <${LineChart} title="Unfinished jobs" points=${points} filled lines=${[{ name: "Queued", tone: 1, of: (it) => it.queued }, { name: "At work", tone: 0, of: (it) => it.processing }]} show=${short} />
+    <${LineChart} title="Unfinished jobs" points=${points} filled lines=${[{ name: "Queued", tone: 1, bridged: true, of: (it) => it.queued }, { name: "At work", tone: 0, bridged: true, of: (it) => it.processing }]} show=${short} />
     <${LineChart} title="Jobs a minute" points=${points} lines=${[{ name: "Completed", tone: 2, of: (it) => perMinute(it.completed) }, { name: "Failed", tone: 4, of: (it) => perMinute(it.failed) }]} show=${(value) => short(round(value))} />
     <${LineChart} title="How long jobs take" points=${points} lines=${[{ name: "Half of them", tone: 0, of: (it) => it.p50_seconds }, { name: "95 of 100", tone: 3, of: (it) => it.p95_seconds }]} show=${seconds} scale=${shortSeconds} />
     <${LineChart} title="Age of the oldest" points=${points} filled lines=${[{ name: "Oldest", tone: 1, of: (it) => it.oldest_seconds }]} show=${seconds} scale=${shortSeconds} />
     <${LineChart} title="Chunks a minute" points=${points} filled lines=${[{ name: "Chunks", tone: 7, of: (it) => perMinute(it.chunks) }]} show=${(value) => short(round(value))} />
     <${LineChart} title="Tokens a minute" points=${points} filled lines=${[{ name: "Tokens", tone: 6, of: (it) => perMinute(it.tokens) }]} show=${(value) => short(round(value))} />
   </div>`;
+}
+
+/** Steps in which nothing was there to do have no point: they are drawn as such, up to now while nothing is. */
+function everyStep({ points, step_seconds: step }, idle) {
+  if (points.length === 0) return points;
+  const known = new Map(points.map((point) => [Date.parse(point.at), point]));
+  const first = Date.parse(points[0].at);
+  const last = Date.parse(points.at(-1).at);
+  const settled = Date.now() - step * 1000 - SAMPLED_WITHIN;
+  const steps = [];
+  for (let at = first; at <= Math.max(last, idle ? settled : last); at += step * 1000) {
+    steps.push(known.get(at) ?? { ...QUIET, at: new Date(at).toISOString() });
+  }
+  return steps;
 }
