@@ -14,11 +14,11 @@ const TABLE_ROWS_MAX = 60;
 
 /** `points`: one or more, oldest first, each with `at`. `lines`: `{name, of(point), tone, bridged}`; null makes
  * a gap, or where the line is `bridged` the line goes on to the next that is known.
- * `show` writes a value, `scale` one of the axis. */
-export function LineChart({ title, points, lines, show = count, scale = show, filled = false }) {
+ * `show` writes a value, `scale` one of the axis, up to the `ceiling` of the highest. */
+export function LineChart({ title, points, lines, show = count, scale = show, ceiling = niceCeiling, filled = false }) {
   const [frame, width] = useWidth(WIDTH);
   const highest = Math.max(...points.flatMap((point) => lines.map((line) => line.of(point) ?? 0)), 0);
-  const top = niceCeiling(highest);
+  const top = ceiling(highest);
   const from = Date.parse(points[0].at);
   const to = Date.parse(points.at(-1).at);
   const x = (at) => LEFT + ((Date.parse(at) - from) / Math.max(1, to - from)) * (width - LEFT - RIGHT);
@@ -88,4 +88,11 @@ export function niceCeiling(value) {
   if (value <= 0) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
   return [1, 2, 5, 10].find((step) => step * power >= value) * power;
+}
+
+const TIMES = [60, 120, 240, 600, 1200, 3600, 7200, 14_400, 28_800, 57_600];
+
+/** As above, for seconds that are read as minutes, hours or days. */
+export function niceSeconds(value) {
+  return value <= 30 ? niceCeiling(value) : (TIMES.find((step) => step >= value) ?? niceCeiling(value / 86_400) * 86_400);
 }

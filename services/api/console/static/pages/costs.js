@@ -45,7 +45,7 @@ export function CostsPage() {
     ${daily.data && !none && html`<${Daily} groups=${daily.data.groups} days=${days} measure=${measure} />`}
     ${dataset.data?.groups.length > 0 && html`<section class="stack-tight"><h2>By dataset</h2><${Table} label="Costs by dataset" columns=${columns("Dataset", (it) => html`<${DatasetName} id=${it.dataset_id} names=${names.data} />`)} items=${dataset.data.groups} keyOf=${(it) => it.dataset_id ?? "none"} /><${Cut} usage=${dataset.data} what="datasets" /></section>`}
     ${model.data?.groups.length > 0 && html`<section class="stack-tight"><h2>By model</h2><${Table} label="Costs by model" columns=${columns("Model", (it) => html`<strong class="break">${it.model}</strong>`)} items=${model.data.groups} keyOf=${(it) => it.model ?? "none"} /><${Cut} usage=${model.data} what="models" /></section>`}
-    ${daily.data?.groups.length > 0 && html`<section class="stack-tight"><h2>By day</h2><${Table} label="Costs by day" columns=${columns("Day", (it) => html`<strong>${it.day}</strong> <span class="muted break">${it.model}</span>`)} items=${[...daily.data.groups].sort((a, b) => b.day.localeCompare(a.day))} keyOf=${(it) => `${it.day} ${it.model}`} /></section>`}`;
+    ${daily.data?.groups.length > 0 && html`<details class="fold"><summary>By day</summary><${Table} label="Costs by day" columns=${columns("Day", (it) => html`<strong>${it.day}</strong> <span class="muted break">${it.model}</span>`)} items=${[...daily.data.groups].sort((a, b) => b.day.localeCompare(a.day))} keyOf=${(it) => `${it.day} ${it.model}`} /></details>`}`;
 }
 
 function Cut({ usage, what }) {

@@ -47,7 +47,7 @@ function NoDatasets({ make }) {
 
 const columns = (on) => [
   { name: "Name", kind: "main", cell: (it) => html`<a class="row-link" href=${`/datasets/${it.id}`}>${it.name}</a>` },
-  { name: "Status", cell: (it) => html`<${DatasetStatus} dataset=${it} />` },
+  { name: "Status", kind: "state", cell: (it) => html`<${DatasetStatus} dataset=${it} />` },
   { name: "Progress", kind: "bar", cell: (it) => html`<${DatasetProgress} item=${it} />` },
   { name: "Documents", kind: "number", cell: (it) => html`${count(it.document_count)}${it.failed_count > 0 && html` <span class="bad-text">${count(it.failed_count)} failed</span>`}` },
   { name: "Chunks", kind: "number", cell: (it) => short(it.chunk_count) },

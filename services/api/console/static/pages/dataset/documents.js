@@ -55,7 +55,7 @@ export function DocumentsTab({ dataset, reload, listeners }) {
 
 const columns = (on, acts) => [
   { name: "File", kind: "main", cell: (it) => html`<${FileCell} item=${it} />` },
-  { name: "State", cell: (it) => html`<${StateCell} item=${it} />` },
+  { name: "State", kind: "state", cell: (it) => html`<${StateCell} item=${it} />` },
   { name: "Size", kind: "number", cell: (it) => bytes(it.size) },
   { name: "Pages", kind: "number", cell: (it) => count(it.page_count) },
   { name: "Chunks", kind: "number", cell: (it) => short(it.chunk_count) },

@@ -15,9 +15,14 @@ export function useSpent(kind, filter = {}) {
     (signal) => get("/usage", { ...filter, group_by: kind, first_day, limit: GROUPS_MAX }, { signal }),
     [kind, JSON.stringify(filter)],
   );
-  const groups = new Map(usage.data?.groups.map((group) => [group[`${kind}_id`], group]));
+  const groups = new Map(usage.data?.groups.map((group) => [group[`${kind}_id`], spentOf(group)]));
   const otherwise = usage.data && !usage.data.more ? NOTHING_SPENT : undefined;
   return { on: (id) => groups.get(id) ?? otherwise, more: usage.data?.more ?? false, reload: usage.reload };
+}
+
+/** Of a model without a price the cost is not known. */
+function spentOf({ tokens, tokens_unpriced, cost }) {
+  return { tokens, cost: tokens_unpriced > 0 && Number(cost) === 0 ? null : cost };
 }
 
 export function SpentNote({ spent }) {
