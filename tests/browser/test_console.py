@@ -1,9 +1,11 @@
 """What people do with the console, from the first visit on."""
 
+import asyncio
+from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
-from playwright.async_api import FilePayload, Locator, Page, ViewportSize, expect
+from playwright.async_api import FilePayload, Locator, Page, Route, ViewportSize, expect
 
 from api.keys import create
 from db.engine import create_engine, session_factory
@@ -115,6 +117,32 @@ async def test_a_job_tells_what_happened_to_it_and_its_upload_how_it_ended_meanw
 
 async def completed(client: Client, dataset: str) -> bool:
     return [job["status"] for job in await client.jobs(dataset)] == ["completed"]
+
+
+async def test_a_list_that_is_slow_to_answer_moves_on_while_events_come_in_crowds(
+    visit: Visit, client: Client
+) -> None:
+    page = visit.page
+    dataset = await open_dataset(visit, client, "Crowded")
+    await page.route(f"**/datasets/{dataset}/documents?*", answer_slowly)
+
+    async def crowd() -> None:
+        for number in count():
+            await client.call("PATCH", f"/datasets/{dataset}", {"name": f"Crowded {number}"})
+            await asyncio.sleep(0.2)
+
+    crowding = asyncio.create_task(crowd())
+    await upload(page, text_file("patient.txt", "It is seen all the same."))
+
+    await expect(row(page, "patient.txt")).to_contain_text("Completed")
+    assert not crowding.done()
+    crowding.cancel()
+    await page.unroute_all(behavior="ignoreErrors")
+
+
+async def answer_slowly(route: Route) -> None:
+    await asyncio.sleep(1.2)  # longer than the console waits before it asks again
+    await route.continue_()
 
 
 async def test_what_failed_is_told_in_plain_words_and_retried_one_by_one_and_all_at_once(
