@@ -132,12 +132,14 @@ async def test_a_list_that_is_slow_to_answer_moves_on_while_events_come_in_crowd
             await asyncio.sleep(0.2)
 
     crowding = asyncio.create_task(crowd())
-    await upload(page, text_file("patient.txt", "It is seen all the same."))
+    try:
+        await upload(page, text_file("patient.txt", "It is seen all the same."))
 
-    await expect(row(page, "patient.txt")).to_contain_text("Completed")
-    assert not crowding.done()
-    crowding.cancel()
-    await page.unroute_all(behavior="ignoreErrors")
+        await expect(row(page, "patient.txt")).to_contain_text("Completed")
+        assert not crowding.done()
+    finally:
+        crowding.cancel()
+        await page.unroute_all(behavior="ignoreErrors")
 
 
 async def answer_slowly(route: Route) -> None:
