@@ -15,12 +15,11 @@ from uuid import UUID
 
 from api.errors import MultipartIncomplete, MultipartNotFound
 from api.file_names import object_key
-from api.multipart_shapes import UploadedPart
+from api.multipart_shapes import PARTS_MAX, UploadedPart
 from pipeline.store.multipart import Part, PartsMismatch, UploadGone
 from pipeline.store.objects import ObjectStore, ObjectVersion
 
 MEBIBYTE = 1024 * 1024
-PARTS_MAX = 10_000  # of an upload, by the protocol
 PART_BYTES_MIN = 16 * MEBIBYTE
 NUMBERS_SHOWN = 10
 ID_FORMAT = re.compile(

@@ -12,7 +12,7 @@ from api.requests import Body, ContentType, Metadata, with_example
 
 SIZE_MIN = 5 * 1000**2  # smaller files gain nothing by parts
 NUMBERS_MAX = 100
-PARTS_MAX = 10_000
+PARTS_MAX = 10_000  # of an upload, by the protocol
 UPLOAD_ID_CHARS_MAX = 1_000
 EXAMPLE_ID = "2147483648.0.AKv9"
 

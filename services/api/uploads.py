@@ -32,13 +32,13 @@ async def sign(
     Raises:
         InvalidRequest: a file is larger than a single upload may be.
     """
-    too_large = [
-        FieldError(f"files.{index}.size", f"may be at most {limits.upload_bytes_max} bytes")
+    refused = [
+        too_large(f"files.{index}.size", limits)
         for index, file in enumerate(files)
         if (file.size or 0) > limits.upload_bytes_max
     ]
-    if too_large:
-        raise InvalidRequest(*too_large)
+    if refused:
+        raise InvalidRequest(*refused)
     expires_at = datetime.now(UTC) + limits.upload_url_expiry
     urls = []
     for file in files:
@@ -53,6 +53,10 @@ async def sign(
         # Signing is arithmetic: a thousand signatures must not hold up everybody else.
         await asyncio.sleep(0)
     return urls
+
+
+def too_large(field: str, limits: Limits) -> FieldError:
+    return FieldError(field, f"may be at most {limits.upload_bytes_max} bytes")
 
 
 async def expect(

@@ -1,7 +1,7 @@
 """The poller process: `python -m poller`. Any number may run side by side.
 
-Intake, announcer, upkeep and audit run beside each other until SIGTERM; a pull in flight is then
-finished and acknowledged.
+Intake, announcer, upkeep, sampler and audit run beside each other until SIGTERM; a pull in flight
+is then finished and acknowledged.
 """
 
 import argparse

@@ -20,6 +20,9 @@ SETTLED_AFTER = timedelta(seconds=2)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # It counts what waits, so the longer that takes the rarer it is: a hundredth of the time at most.
 SHARE = 100
+# Ten minutes of the finest. What was missed for longer is a gap in the hour's curve; the day's is
+# whole all the same.
+LATE_MAX = 60
 
 
 class Sampler:
@@ -45,19 +48,29 @@ class Sampler:
                 continue
 
     async def sample(self, *, now: datetime | None = None) -> None:
-        """Take the samples that are due; those that nobody took in time are left out."""
+        """Take the samples that are due, those that were missed since the last one among them;
+        after a start only the latest."""
         async with self._sessions.begin() as session:
             samples = SampleRepository(session)
             if not await samples.lead():
                 return
             settled = (now or await samples.now()) - SETTLED_AFTER
             ends = {step: _end(step, settled) for step in STEPS}
-            if self._taken.get(FINEST) != ends[FINEST]:
-                await samples.take(ends[FINEST])
+            for end in self._due(FINEST, ends[FINEST]):
+                if end < ends[FINEST]:
+                    await samples.take_late(end)
+                else:
+                    await samples.take(end)
             for finer, step in zip(STEPS, COARSER, strict=False):
-                if self._taken.get(step) != ends[step]:
-                    await samples.thin(step, finer, ends[step])
+                for end in self._due(step, ends[step]):
+                    await samples.thin(step, finer, end)
         self._taken = ends
+
+    def _due(self, step: Step, last: datetime) -> list[datetime]:
+        """The ends that are not taken yet, oldest first."""
+        taken = self._taken.get(step, last - step.length)
+        missed = min((last - taken) // step.length, LATE_MAX)
+        return [last - step.length * back for back in reversed(range(missed))]
 
 
 def pause_seconds(spent: float, before: float) -> float:

@@ -1,9 +1,11 @@
 """What people do with the console, from the first visit on."""
 
+import asyncio
+from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
-from playwright.async_api import FilePayload, Locator, Page, ViewportSize, expect
+from playwright.async_api import FilePayload, Locator, Page, Route, ViewportSize, expect
 
 from api.keys import create
 from db.engine import create_engine, session_factory
@@ -86,6 +88,63 @@ async def drawn(page: Page) -> bool:
         }"""
     )
     return dark
+
+
+async def test_a_job_tells_what_happened_to_it_and_its_upload_how_it_ended_meanwhile(
+    visit: Visit, client: Client
+) -> None:
+    page = visit.page
+    dataset = await open_dataset(visit, client, "Elsewhere")
+    await upload(page, text_file("travels.txt", "It is read while nobody looks."))
+    await expect(row(page, "travels.txt")).to_be_visible()
+
+    # Away before it is done, so that the upload's row hears nothing of it.
+    await page.get_by_role("link", name="Costs").click()
+    await client.until(lambda: completed(client, dataset))
+    await page.get_by_role("link", name="Jobs").click()
+    await page.get_by_role("link", name="travels.txt").click()
+
+    await expect(page.get_by_role("heading", level=1)).to_have_text("travels.txt")
+    for told in ("Queued", "A worker took it", "Completed", "Searchable"):
+        await expect(page.locator(".timeline").get_by_text(told).first).to_be_visible()
+    await expect(page.locator(".attempt")).to_have_count(1)
+    await page.get_by_role("link", name="Details and chunks").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("It is read while nobody looks.")
+    await page.keyboard.press("Escape")
+    uploads = page.get_by_role("region", name="Uploads")
+    await expect(uploads.get_by_text("Searchable")).to_be_visible()
+
+
+async def completed(client: Client, dataset: str) -> bool:
+    return [job["status"] for job in await client.jobs(dataset)] == ["completed"]
+
+
+async def test_a_list_that_is_slow_to_answer_moves_on_while_events_come_in_crowds(
+    visit: Visit, client: Client
+) -> None:
+    page = visit.page
+    dataset = await open_dataset(visit, client, "Crowded")
+    await page.route(f"**/datasets/{dataset}/documents?*", answer_slowly)
+
+    async def crowd() -> None:
+        for number in count():
+            await client.call("PATCH", f"/datasets/{dataset}", {"name": f"Crowded {number}"})
+            await asyncio.sleep(0.2)
+
+    crowding = asyncio.create_task(crowd())
+    try:
+        await upload(page, text_file("patient.txt", "It is seen all the same."))
+
+        await expect(row(page, "patient.txt")).to_contain_text("Completed")
+        assert not crowding.done()
+    finally:
+        crowding.cancel()
+        await page.unroute_all(behavior="ignoreErrors")
+
+
+async def answer_slowly(route: Route) -> None:
+    await asyncio.sleep(1.2)  # longer than the console waits before it asks again
+    await route.continue_()
 
 
 async def test_what_failed_is_told_in_plain_words_and_retried_one_by_one_and_all_at_once(

@@ -32,7 +32,7 @@ class Worker(Base):
 
 class HistorySample(Base):
     """What a tenant's jobs did in the step that ended `at`. Steps in which nothing was there to do
-    have no row."""
+    have no row; `queued` and `processing` are null where it was taken late."""
 
     __tablename__ = "history_samples"
     __table_args__ = (Index("ix_history_samples_step_seconds_at", "step_seconds", "at"),)
@@ -40,8 +40,8 @@ class HistorySample(Base):
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
     step_seconds: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(primary_key=True)
-    queued: Mapped[int]
-    processing: Mapped[int]
+    queued: Mapped[int | None]
+    processing: Mapped[int | None]
     completed: Mapped[int]
     failed: Mapped[int]
     chunks: Mapped[int]

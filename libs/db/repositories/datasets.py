@@ -119,22 +119,21 @@ class DatasetRepository:
             query = query.where(Dataset.id < before)
         return await self._with_counts(list(await self._session.scalars(query)))
 
-    async def live_space(self, dataset_id: UUID) -> str:
-        """The embedding space that the dataset searches.
+    async def check(self, dataset_id: UUID) -> None:
+        """Whether it is there; it may be deleted the next moment (see `hold`).
 
         Raises:
             DatasetNotFound: the tenant has no such dataset, or it was deleted.
         """
-        space = await self._session.scalar(
-            select(Dataset.live_space).where(
+        found = await self._session.scalar(
+            select(Dataset.id).where(
                 Dataset.id == dataset_id,
                 Dataset.tenant_id == self._tenant_id,
                 Dataset.deleted_at.is_(None),
             )
         )
-        if space is None:
+        if found is None:
             raise DatasetNotFound(dataset_id)
-        return space
 
     async def hold(self, dataset_id: UUID) -> None:
         """Keep the dataset from being deleted until the transaction ends.

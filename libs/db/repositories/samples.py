@@ -1,7 +1,8 @@
 """Samples of what each tenant's jobs did, for curves over an hour, a day and a month.
 
-The finest are taken as time passes; coarser ones are made of these and kept for longer. They count
-jobs by when they finished, so a sample can be taken anew and is the same.
+The finest are taken as time passes; coarser ones are kept for longer. All count jobs by when they
+finished, so that much of a sample can be taken late and is the same. What waited and what ran is
+known only at the time: a late one says null for it, and coarser ones take it from the finer.
 """
 
 from dataclasses import dataclass
@@ -79,22 +80,39 @@ cross join lateral ({FINISHED}) as finished
 where queued.jobs + processing.jobs + finished.completed + finished.failed > 0
 on conflict do nothing
 """  # noqa: S608  # nothing in it comes from anywhere else
+# It was unfinished then if it is now and was made before.
+TAKE_LATE = f"""
+insert into history_samples ({COLUMNS})
+select
+    tenants.id, :step, :until, null, null, finished.completed, finished.failed, finished.chunks,
+    finished.tokens, finished.cost, null, finished.seconds[1], finished.seconds[2]
+from tenants
+cross join lateral ({FINISHED}) as finished
+left join lateral (
+    select created_at from jobs
+    where tenant_id = tenants.id and status = 'queued' order by id limit 1
+) as oldest on true
+where finished.completed + finished.failed > 0 or oldest.created_at < :until or exists (
+    select from jobs
+    where tenant_id = tenants.id and status = 'processing' and created_at < :until
+)
+on conflict do nothing
+"""  # noqa: S608  # as above
 THIN = f"""
 insert into history_samples ({COLUMNS})
 select
-    tenants.id, :step, :until, finer.queued, finer.processing, finer.completed, finer.failed,
-    finer.chunks, finer.tokens, finer.cost, finer.oldest_seconds, finished.seconds[1],
+    tenants.id, :step, :until, finer.queued, finer.processing, finished.completed, finished.failed,
+    finished.chunks, finished.tokens, finished.cost, finer.oldest_seconds, finished.seconds[1],
     finished.seconds[2]
-from (
-    select tenant_id, max(queued) as queued, max(processing) as processing,
-        sum(completed) as completed, sum(failed) as failed, sum(chunks) as chunks,
-        sum(tokens) as tokens, sum(cost) as cost, max(oldest_seconds) as oldest_seconds
-    from history_samples
-    where step_seconds = :finer and at > :since and at <= :until
-    group by tenant_id
-) as finer
-join tenants on tenants.id = finer.tenant_id
+from tenants
 cross join lateral ({FINISHED}) as finished
+cross join lateral (
+    select count(*) as steps, max(queued) as queued, max(processing) as processing,
+        max(oldest_seconds) as oldest_seconds
+    from history_samples
+    where tenant_id = tenants.id and step_seconds = :finer and at > :since and at <= :until
+) as finer
+where finished.completed + finished.failed + finer.steps > 0
 on conflict do nothing
 """  # noqa: S608  # as above
 
@@ -124,9 +142,16 @@ class SampleRepository:
             },
         )
 
+    async def take_late(self, until: datetime) -> None:
+        """A finest sample that ended then and was missed: what waited and ran is null."""
+        await self._session.execute(
+            text(TAKE_LATE),
+            {"step": FINEST.seconds, "since": until - FINEST.length, "until": until},
+        )
+
     async def thin(self, step: Step, finer: Step, until: datetime) -> None:
-        """A coarser sample that ends then: what was finished is added up, of the rest it has the
-        most. Finer ones that have served their time go."""
+        """A coarser sample that ends then: what was finished is counted anew, of what waited and
+        ran it has the most that finer ones know. Those that have served their time go."""
         await self._session.execute(
             text(THIN),
             {

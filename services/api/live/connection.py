@@ -56,7 +56,7 @@ class Connection:
         if self._dataset_id is not None:
             async with self._sessions() as session:
                 datasets = DatasetRepository(session, self._subscriber.tenant_id)
-                await datasets.live_space(self._dataset_id)
+                await datasets.check(self._dataset_id)
         await self._hub.join(self._subscriber)
         try:
             await self._begin(cursor)

@@ -163,7 +163,7 @@ async def cancel_dataset(
     """All unfinished ones, those at work first; removals of deleted documents go on. One request
     works for a bounded time. What is uploaded later is indexed: to stop that, pause the dataset."""
     async with resources.sessions() as session:
-        await DatasetRepository(session, caller.tenant_id).live_space(dataset_id)
+        await DatasetRepository(session, caller.tenant_id).check(dataset_id)
     orders = Orders(resources.sessions, caller, time=limits.order_time)
     done = await orders.cancel(JobFilter(dataset_id=dataset_id), target=dataset_id)
     return CancelledView(dry_run=False, cancelled=done.jobs, remaining=done.remaining)

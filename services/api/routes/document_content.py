@@ -142,7 +142,7 @@ async def _document(
     resources: Resources, caller: Caller, dataset_id: DatasetId, document_id: DocumentId
 ) -> Document:
     async with resources.sessions() as session:
-        await DatasetRepository(session, caller.tenant_id).live_space(dataset_id)
+        await DatasetRepository(session, caller.tenant_id).check(dataset_id)
         documents = DocumentViewRepository(session, caller.tenant_id)
         return (await documents.get(dataset_id, document_id)).document
 

@@ -40,7 +40,7 @@ async def list_documents(
     """Each with the state of its latest job. Deleted documents are not listed."""
     before = decode_cursor(cursor)
     async with resources.sessions() as session:
-        await DatasetRepository(session, caller.tenant_id).live_space(dataset_id)
+        await DatasetRepository(session, caller.tenant_id).check(dataset_id)
         rows = await DocumentViewRepository(session, caller.tenant_id).page(
             dataset_id, before=before, limit=limit + 1
         )
@@ -60,7 +60,7 @@ async def get_document(
 ) -> DocumentDetailView:
     """What is known of the file and its pages, and the state of its latest job."""
     async with resources.sessions() as session:
-        await DatasetRepository(session, caller.tenant_id).live_space(dataset_id)
+        await DatasetRepository(session, caller.tenant_id).check(dataset_id)
         row = await DocumentViewRepository(session, caller.tenant_id).get(dataset_id, document_id)
     return DocumentDetailView.of(row)
 
@@ -106,7 +106,7 @@ async def delete_document(
     """It is out of search at once; the job removes the object and the vectors. A version that is
     uploaded after the deletion stays."""
     async with resources.sessions() as session:
-        await DatasetRepository(session, caller.tenant_id).live_space(dataset_id)
+        await DatasetRepository(session, caller.tenant_id).check(dataset_id)
         documents = DocumentViewRepository(session, caller.tenant_id)
         key = (await documents.get(dataset_id, document_id)).document.object_key
     seen = await _seen(resources, key)

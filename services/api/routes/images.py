@@ -43,7 +43,7 @@ async def list_images(
     """Those that have vectors, in their order. None where no image endpoint was configured when the
     document was indexed: trigger a job for it then."""
     async with resources.sessions() as session:
-        await DatasetRepository(session, caller.tenant_id).live_space(dataset_id)
+        await DatasetRepository(session, caller.tenant_id).check(dataset_id)
         place = await SearchRepository(session, caller.tenant_id).image_place(document_id)
     if place is None or place.dataset_id != dataset_id:
         raise DocumentNotFound(document_id)

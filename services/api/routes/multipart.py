@@ -11,6 +11,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED, HTTP_204_NO_CO
 
 from api import multipart, uploads
 from api.auth import Caller, may_write
+from api.cursors import decode_number, encode_number
 from api.errors import (
     FieldError,
     InvalidRequest,
@@ -22,6 +23,7 @@ from api.file_names import FILE_NAME_BYTES_MAX, normalised, object_key
 from api.limits import Limits
 from api.multipart import Upload
 from api.multipart_shapes import (
+    PARTS_MAX,
     UPLOAD_ID_CHARS_MAX,
     AbortMultipart,
     BeginMultipart,
@@ -69,8 +71,7 @@ async def begin_multipart(
 ) -> MultipartView:
     """For files from 5 MB on. Get URLs for the parts, upload them, then complete."""
     if data.size > limits.upload_bytes_max:
-        rule = f"may be at most {limits.upload_bytes_max} bytes"
-        raise InvalidRequest(FieldError("size", rule))
+        raise InvalidRequest(uploads.too_large("size", limits))
     await _check(resources, caller, dataset_id)
     key = object_key(dataset_id, data.file_name)
     there = await resources.objects.head(key)
@@ -164,17 +165,16 @@ async def list_parts(
         )
     except ValueError as error:
         raise InvalidRequest(FieldError("file_name", str(error))) from error
-    if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 5):
-        raise InvalidRequest(FieldError("cursor", "must be the number of a part"))
+    after = 0 if cursor is None else min(decode_number(cursor), PARTS_MAX)
     try:
         parts, more = await resources.objects.multipart.parts(
-            upload.key, upload.store_id, after=int(cursor or 0), limit=limit
+            upload.key, upload.store_id, after=after, limit=limit
         )
     except UploadGone as error:
         raise MultipartNotFound from error
     return PartsView(
         [PartView(part.number, part.etag, part.size) for part in parts],
-        str(parts[-1].number) if more and parts else None,
+        encode_number(parts[-1].number) if more and parts else None,
     )
 
 
@@ -227,12 +227,14 @@ async def abort_multipart(
         await resources.objects.multipart.abort(upload.key, upload.store_id)
     except UploadGone as error:
         raise MultipartNotFound from error
+    async with resources.sessions.begin() as session:
+        AuditLogRepository(session).record(caller, "uploads.aborted", dataset_id, files=1)
 
 
 async def _check(resources: Resources, caller: Caller, dataset_id: UUID) -> None:
     """Raises DatasetNotFound unless it is the caller's."""
     async with resources.sessions() as session:
-        await DatasetRepository(session, caller.tenant_id).live_space(dataset_id)
+        await DatasetRepository(session, caller.tenant_id).check(dataset_id)
 
 
 router = Router(

@@ -165,12 +165,13 @@ class QueuesView:
 class HistoryPointView:
     """The step that ended `at`. `completed`, `failed`, `chunks`, `tokens` and `cost` are of jobs
     that ended in it; half of the completed ones took `p50_seconds` from being queued, 95 of 100
-    `p95_seconds`. Of steps longer than ten seconds `queued`, `processing` and `oldest_seconds` are
-    the highest."""
+    `p95_seconds`. `queued`, `processing` and `oldest_seconds` are as of its end; of steps longer
+    than ten seconds they are the highest that was seen. `queued` and `processing` are null where
+    nobody looked in time: that cannot be known afterwards."""
 
     at: datetime
-    queued: int
-    processing: int
+    queued: int | None
+    processing: int | None
     completed: int
     failed: int
     chunks: int
@@ -199,7 +200,8 @@ class HistoryPointView:
 
 @dataclass(frozen=True, slots=True)
 class HistoryView:
-    """Steps in which nothing was there to do have no point."""
+    """Steps in which nothing was there to do have no point. Nor have those that ended while no
+    poller ran, and of ten seconds those that none could take for more than ten minutes."""
 
     step_seconds: int
     points: list[HistoryPointView]

@@ -82,12 +82,16 @@ async def test_an_upload_is_known_only_by_its_file_of_its_dataset(api: Api) -> N
         await api.client.get(f"{mine}/parts", params=known),
         await api.client.get(f"{mine}/parts", params={**known, "upload_id": "nonsense"}),
     ]
+    no_cursor = await api.client.get(f"{mine}/parts", params={**known, "cursor": "1"})
+    log = await api.client.get("/api/v1/audit-log", params={"action": "uploads.aborted"})
     too_far = await api.client.post(f"{mine}/parts", json={**known, "numbers": [3]})
 
     assert theirs.json()["code"] == "dataset_not_found"
     assert [elsewhere.json()["code"], another_file.json()["code"]] == ["multipart_not_found"] * 2
     assert aborted.status_code == 204
+    assert [f"/{each['target']}/" in mine for each in log.json()["items"]] == [True]
     assert [each.json()["code"] for each in gone] == ["multipart_not_found"] * 4
+    assert (no_cursor.status_code, no_cursor.json()["errors"][0]["field"]) == (400, "cursor")
     assert (too_far.status_code, too_far.json()["code"]) == (400, "invalid_request")
 
 

@@ -7,7 +7,7 @@ const WAIT_FIRST = 500; // milliseconds
 const WAIT_MOST = 15_000;
 const SILENCE_MOST = 40_000; // the server pings every 15 s
 const POLL_EVERY = 3_000;
-const OURS_TO_END = new Set([4401, 4403, 4404]);
+const OURS_TO_END = new Set([4401, 4404]);
 const CURSOR_USELESS = new Set([4400, 4410]); // the events behind it are not kept any more
 
 /** "connecting", "live", "polling", or "off" while no page wants it. */

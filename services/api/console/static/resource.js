@@ -1,42 +1,57 @@
 // What a view reads of the API: the last answer stays while the next is on its way, so nothing jumps.
 import { get } from "./api.js";
+import { order } from "./components/toasts.js";
 import { useCallback, useEffect, useMemo, useRef, useState } from "./ui.js";
 
 const NONE = { data: null, problem: null };
+const ANSWER_WITHIN = 60_000; // milliseconds; or a request that hangs would hold up all that follow
 
 /**
- * The answer of `read(signal)`, anew whenever one of `inputs` changes; `reload` reads it once more.
- * `loading` is true while there is nothing to show yet.
+ * The answer of `read(signal)`, anew whenever one of `inputs` changes; `reload` reads it once more,
+ * after the one that is on its way: who is told of changes faster than they are answered must see
+ * some answer. `loading` is true while there is nothing to show yet.
  */
 export function useResource(read, inputs) {
   const [state, setState] = useState(NONE);
-  const latest = useRef(0);
-  const controller = useRef(null);
+  const flight = useRef(null);
+  const reading = useRef(read);
+  reading.current = read;
   const reload = useCallback(async () => {
-    const turn = ++latest.current;
-    controller.current?.abort();
-    controller.current = new AbortController();
-    try {
-      const data = await read(controller.current.signal);
-      if (turn === latest.current) setState({ data, problem: null });
-    } catch (problem) {
-      if (turn === latest.current && problem.name !== "AbortError") {
-        setState((before) => ({ data: before.data, problem }));
-      }
+    if (flight.current !== null) {
+      flight.current.again = true;
+      return;
     }
+    const mine = { controller: new AbortController(), again: true };
+    flight.current = mine;
+    while (flight.current === mine && mine.again) {
+      mine.again = false;
+      const change = await answered(reading.current, mine.controller.signal);
+      if (flight.current === mine) setState(change);
+    }
+    if (flight.current === mine) flight.current = null;
   }, inputs);
   useEffect(() => {
     setState(NONE);
     reload();
     return () => {
-      latest.current += 1;
-      controller.current?.abort();
+      flight.current?.controller.abort();
+      flight.current = null;
     };
   }, [reload]);
   const change = useCallback((changed) => {
     setState((before) => ({ ...before, data: changed(before.data) }));
   }, []);
   return { ...state, loading: state.data === null && state.problem === null, reload, change };
+}
+
+/** What an answer makes of the state; a problem leaves what is shown. */
+async function answered(read, stopped) {
+  try {
+    const data = await read(AbortSignal.any([stopped, AbortSignal.timeout(ANSWER_WITHIN)]));
+    return { data, problem: null };
+  } catch (problem) {
+    return (before) => ({ data: before.data, problem });
+  }
 }
 
 /** A list in pages: `items` are those of all pages read so far; `more()` reads the next one. */
@@ -61,18 +76,18 @@ export function usePages(path, query, { limit = 50 } = {}) {
   useMemo(() => {
     pages.current = 1;
   }, [path, key, limit]);
+  const latest = useRef(read);
+  latest.current = read;
   const resource = useResource(read, [read]);
   const { data, change } = resource;
   const more = useCallback(async () => {
     setBusy(true);
-    try {
-      const answer = await get(path, { ...query, limit, cursor: data.cursor });
-      pages.current += 1;
-      change((before) => ({ items: [...before.items, ...answer.items], cursor: answer.next_cursor }));
-    } finally {
-      setBusy(false);
-    }
-  }, [path, key, limit, data, change]);
+    const answer = await order(() => get(path, { ...query, limit, cursor: data.cursor }));
+    setBusy(false);
+    if (!answer || latest.current !== read) return;
+    pages.current += 1;
+    change((before) => ({ items: [...before.items, ...answer.items], cursor: answer.next_cursor }));
+  }, [read, data, change]);
   return { ...resource, items: data?.items ?? [], hasMore: Boolean(data?.cursor), more, busy };
 }
 

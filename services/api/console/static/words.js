@@ -49,8 +49,13 @@ const WAITS = {
 };
 
 const STAGES = {
-  look: "Looking", fetch: "Downloading", parse: "Reading", chunk: "Cutting", embed: "Embedding",
-  store: "Storing", switch: "Publishing", remove: "Removing",
+  fetch: "Downloading", parse: "Reading", keep: "Keeping the text", embed: "Embedding", store: "Storing",
+  verify: "Verifying", remove: "Removing",
+};
+
+const REASONS = {
+  event: "The file arrived in the bucket", upload: "Its upload was completed", trigger: "Ordered by hand",
+  delete: "It was deleted", audit: "An audit found a difference", sync: "A look through the bucket found it",
 };
 
 const PAGES = {
@@ -68,6 +73,9 @@ const CAVEATS = { keywords_only: "Found by words alone", not_reranked: "Not rera
 export const whatHappened = (code, message) => FAILURES[code]?.[0] ?? message ?? sentence(code ?? "unknown");
 export const whatToDo = (code) => FAILURES[code]?.[1] ?? "";
 export const waiting = (name) => WAITS[name] ?? sentence(name ?? "");
+/** In the order of the work. */
+export const STAGE_NAMES = Object.keys(STAGES);
+export const reasonName = (name) => REASONS[name] ?? name;
 export const stageName = (name) => STAGES[name] ?? sentence(name ?? "");
 export const pageReason = (name) => PAGES[name] ?? name;
 export const findingName = (name) => FINDINGS[name] ?? sentence(name);

@@ -12,12 +12,13 @@ const TOP = 8;
 const BOTTOM = 20;
 const TABLE_ROWS_MAX = 60;
 
-/** `points`: two or more, oldest first, each with `at`. `lines`: `{name, of(point), tone}`; null makes a gap.
- * `show` writes a value, `scale` one of the axis. */
-export function LineChart({ title, points, lines, show = count, scale = show, filled = false }) {
+/** `points`: one or more, oldest first, each with `at`. `lines`: `{name, of(point), tone, bridged}`; null makes
+ * a gap, or where the line is `bridged` the line goes on to the next that is known.
+ * `show` writes a value, `scale` one of the axis, up to the `ceiling` of the highest. */
+export function LineChart({ title, points, lines, show = count, scale = show, ceiling = niceCeiling, filled = false }) {
   const [frame, width] = useWidth(WIDTH);
   const highest = Math.max(...points.flatMap((point) => lines.map((line) => line.of(point) ?? 0)), 0);
-  const top = niceCeiling(highest);
+  const top = ceiling(highest);
   const from = Date.parse(points[0].at);
   const to = Date.parse(points.at(-1).at);
   const x = (at) => LEFT + ((Date.parse(at) - from) / Math.max(1, to - from)) * (width - LEFT - RIGHT);
@@ -48,17 +49,20 @@ function Grid({ y, label: words, width }) {
 function Line({ line, points, x, y, filled }) {
   let path = "";
   let open = false;
+  const drawn = [];
   for (const point of points) {
     const value = line.of(point);
-    if (value === null || value === undefined) open = false;
+    if (value === null || value === undefined) open &&= line.bridged;
     else {
-      path += `${open ? "L" : "M"}${x(point.at).toFixed(1)} ${y(value).toFixed(1)}`;
+      // Of no length, so that a point that stands alone is seen.
+      path += `${open ? "L" : "M"}${x(point.at).toFixed(1)} ${y(value).toFixed(1)}${open ? "" : "h0"}`;
       open = true;
+      drawn.push(point.at);
     }
   }
   const area = filled && path && !path.slice(1).includes("M");
   return html`<g>
-    ${area && html`<path class=${`chart-area tone-${line.tone}`} d=${`${path}L${x(points.at(-1).at)} ${y(0)}L${x(points[0].at)} ${y(0)}Z`} />`}
+    ${area && html`<path class=${`chart-area tone-${line.tone}`} d=${`${path}L${x(drawn.at(-1))} ${y(0)}L${x(drawn[0])} ${y(0)}Z`} />`}
     <path class=${`chart-line tone-${line.tone}`} fill="none" d=${path} />
   </g>`;
 }
@@ -84,4 +88,11 @@ export function niceCeiling(value) {
   if (value <= 0) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
   return [1, 2, 5, 10].find((step) => step * power >= value) * power;
+}
+
+const TIMES = [60, 120, 240, 600, 1200, 3600, 7200, 14_400, 28_800, 57_600];
+
+/** As above, for seconds that are read as minutes, hours or days. */
+export function niceSeconds(value) {
+  return value <= 30 ? niceCeiling(value) : (TIMES.find((step) => step >= value) ?? niceCeiling(value / 86_400) * 86_400);
 }

@@ -11,7 +11,7 @@ function load() {
   return library;
 }
 
-/** The document at a URL; `key` tells documents apart whose URLs are signed anew every time. */
+/** The document at a URL; `key` tells documents and their versions apart: URLs are signed anew every time. */
 export function openPdf(key, url) {
   const known = open.get(key);
   open.delete(key);
@@ -35,5 +35,6 @@ function task(pdfjs, url) {
     isEvalSupported: false, // strangers' files; and the policy forbids it anyway
     enableXfa: false,
     disableAutoFetch: true, // one page is looked at, not all of them
+    disableStream: true, // without it the first request reads on to the file's end
   });
 }

@@ -1,7 +1,7 @@
 // Tables that become cards on narrow screens: every cell carries the name of its column.
 import { html } from "../ui.js";
 
-/** `columns`: `{name, cell(item), kind: "number"|"main"|"actions", hideName}`. */
+/** `columns`: `{name, cell(item), kind: "number"|"main"|"wide"|"state"|"actions", hideName}`. */
 export function Table({ label, columns, items, keyOf, rowClass }) {
   return html`<div class="table-frame">
     <table class="table">

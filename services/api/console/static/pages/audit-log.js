@@ -10,7 +10,7 @@ import { query, setQuery } from "../router.js";
 import { html } from "../ui.js";
 
 const ACTIONS = [
-  "dataset.created", "dataset.changed", "dataset.deleted", "uploads.requested", "uploads.completed", "document.changed", "document.deleted",
+  "dataset.created", "dataset.changed", "dataset.deleted", "uploads.requested", "uploads.completed", "uploads.aborted", "document.changed", "document.deleted",
   "job.triggered", "job.retried", "job.cancelled", "jobs.retried", "jobs.cancelled", "audit.requested", "sync.requested", "tenant.changed", "message.replayed", "message.deleted", "session.opened", "session.closed",
 ];
 const PLACES = { dataset: "/datasets/", uploads: "/datasets/", job: "/jobs/" };

@@ -8,6 +8,7 @@ import { count, money, short } from "../format.js";
 import { useResource } from "../resource.js";
 import { query, setQuery } from "../router.js";
 import { html } from "../ui.js";
+import { GROUPS_MAX } from "./dataset/spent.js";
 
 const RANGES = [["7", "Week"], ["30", "30 days"], ["90", "90 days"]];
 const TONES = 5; // then "others"
@@ -16,8 +17,8 @@ const DAY = 86_400_000;
 export function CostsPage() {
   const span = query.value.get("days") ?? "30";
   const days = daysOf(Number(span));
-  const range = { first_day: days[0], last_day: days.at(-1), limit: 200 };
-  const daily = useResource((signal) => get("/usage", { ...range, group_by: ["day", "model"] }, { signal }), [span]);
+  const range = { first_day: days[0], last_day: days.at(-1), limit: GROUPS_MAX };
+  const daily = useResource((signal) => dailyUsage(range, signal), [span]);
   const dataset = useResource((signal) => get("/usage", { ...range, group_by: "dataset" }, { signal }), [span]);
   const model = useResource((signal) => get("/usage", { ...range, group_by: "model" }, { signal }), [span]);
   const names = useResource(namesOfDatasets, []);
@@ -42,16 +43,20 @@ export function CostsPage() {
     ]} />`}
     ${total?.tokens_unpriced > 0 && html`<${Note} tone="warn"><strong>${count(total.tokens_unpriced)} tokens have no price.</strong><p>Their model is not in <code>SLUICE_EMBEDDING_PRICES</code>, so they add nothing to the cost.</p><//>`}
     ${daily.data && !none && html`<${Daily} groups=${daily.data.groups} days=${days} measure=${measure} />`}
-    ${dataset.data?.groups.length > 0 && html`<section class="stack-tight"><h2>By dataset</h2><${Table} label="Costs by dataset" columns=${columns("Dataset", (it) => html`<${DatasetName} id=${it.dataset_id} names=${names.data} />`)} items=${dataset.data.groups} keyOf=${(it) => it.dataset_id ?? "none"} /></section>`}
-    ${model.data?.groups.length > 0 && html`<section class="stack-tight"><h2>By model</h2><${Table} label="Costs by model" columns=${columns("Model", (it) => html`<strong class="break">${it.model}</strong>`)} items=${model.data.groups} keyOf=${(it) => it.model ?? "none"} /></section>`}
-    ${daily.data?.groups.length > 0 && html`<section class="stack-tight"><h2>By day</h2><${Table} label="Costs by day" columns=${columns("Day", (it) => html`<strong>${it.day}</strong> <span class="muted break">${it.model}</span>`)} items=${[...daily.data.groups].sort((a, b) => b.day.localeCompare(a.day))} keyOf=${(it) => `${it.day} ${it.model}`} /></section>`}`;
+    ${dataset.data?.groups.length > 0 && html`<section class="stack-tight"><h2>By dataset</h2><${Table} label="Costs by dataset" columns=${columns("Dataset", (it) => html`<${DatasetName} id=${it.dataset_id} names=${names.data} />`)} items=${dataset.data.groups} keyOf=${(it) => it.dataset_id ?? "none"} /><${Cut} usage=${dataset.data} what="datasets" /></section>`}
+    ${model.data?.groups.length > 0 && html`<section class="stack-tight"><h2>By model</h2><${Table} label="Costs by model" columns=${columns("Model", (it) => html`<strong class="break">${it.model}</strong>`)} items=${model.data.groups} keyOf=${(it) => it.model ?? "none"} /><${Cut} usage=${model.data} what="models" /></section>`}
+    ${daily.data?.groups.length > 0 && html`<details class="fold"><summary>By day</summary><${Table} label="Costs by day" columns=${columns("Day", (it) => html`<strong>${it.day}</strong> <span class="muted break">${it.model}</span>`)} items=${[...daily.data.groups].sort((a, b) => b.day.localeCompare(a.day))} keyOf=${(it) => `${it.day} ${it.model}`} /></details>`}`;
+}
+
+function Cut({ usage, what }) {
+  return usage.more && html`<p class="list-note muted">The ${GROUPS_MAX} ${what} that took most tokens. The figures above are of all.</p>`;
 }
 
 function Daily({ groups, days, measure }) {
   const value = (group) => (measure === "tokens" ? group.tokens : Number(group.cost));
   const byModel = new Map();
   for (const group of groups) {
-    const part = byModel.get(group.model) ?? { name: group.model, total: 0, values: new Map() };
+    const part = byModel.get(group.model) ?? { name: group.model ?? "All models", total: 0, values: new Map() };
     part.total += value(group);
     part.values.set(group.day, (part.values.get(group.day) ?? 0) + value(group));
     byModel.set(group.model, part);
@@ -75,6 +80,12 @@ const columns = (name, cell) => [
   { name: "Tokens saved", kind: "number", cell: (it) => count(it.tokens_saved) },
   { name: "Saved", kind: "number", cell: (it) => money(it.cost_saved) },
 ];
+
+/** By day and model; by day alone where those are more than one answer holds, so that none is missing. */
+async function dailyUsage(range, signal) {
+  const split = await get("/usage", { ...range, group_by: ["day", "model"] }, { signal });
+  return split.more ? get("/usage", { ...range, group_by: "day" }, { signal }) : split;
+}
 
 const namesOfDatasets = async () => new Map((await all("/datasets", {}, 2000)).map((it) => [it.id, it.name]));
 

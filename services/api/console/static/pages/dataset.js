@@ -12,6 +12,7 @@ import { useInterval, useResource, useThrottled } from "../resource.js";
 import { query } from "../router.js";
 import { mayWrite } from "../session.js";
 import { html, useRef } from "../ui.js";
+import { heardOfJob } from "../upload/queue.js";
 import { DocumentsTab } from "./dataset/documents.js";
 import { progressOf } from "./dataset/progress-of.js";
 import { SearchTab } from "./dataset/search.js";
@@ -33,6 +34,7 @@ export function DatasetPage({ id }) {
   useLive(id, (event) => {
     refresh();
     refreshUsage();
+    heardOfJob(event); // here, not in the tab of the documents: it may not be the one that is shown
     listeners.current.forEach((hear) => hear(event));
   });
   // The estimate of the time left moves without events.

@@ -1,5 +1,5 @@
 // All datasets, and the way to make one.
-import { get, post } from "../api.js";
+import { post } from "../api.js";
 import { Dialog } from "../components/dialog.js";
 import { Empty, ProblemNote, Skeleton } from "../components/feedback.js";
 import { Field } from "../components/field.js";
@@ -11,16 +11,17 @@ import { More, Table } from "../components/table.js";
 import { Time } from "../components/time.js";
 import { NOTHING, count, money, roughly, short } from "../format.js";
 import { useLive } from "../live.js";
-import { usePages, useResource, useThrottled } from "../resource.js";
+import { usePages, useThrottled } from "../resource.js";
 import { navigate } from "../router.js";
 import { mayWrite } from "../session.js";
 import { html, useState } from "../ui.js";
 import { progressOf } from "./dataset/progress-of.js";
 import { ChunkingFields, chunkingBody } from "./dataset/chunking.js";
+import { SpentNote, useSpent } from "./dataset/spent.js";
 
 export function DatasetsPage() {
   const datasets = usePages("/datasets", {});
-  const costs = useResource(costsByDataset, []);
+  const spent = useSpent("dataset");
   const [making, setMaking] = useState(false);
   const refresh = useThrottled(datasets.reload, 1500);
   useLive(null, refresh);
@@ -30,8 +31,9 @@ export function DatasetsPage() {
     <${ProblemNote} problem=${datasets.problem} retry=${datasets.reload} />
     ${datasets.loading && html`<${Skeleton} />`}
     ${datasets.data && datasets.items.length === 0 && html`<${NoDatasets} make=${make} />`}
-    ${datasets.items.length > 0 && html`<${Table} label="Datasets" columns=${columns(costs.data ?? new Map())} items=${datasets.items} keyOf=${(it) => it.id} />`}
+    ${datasets.items.length > 0 && html`<${Table} label="Datasets" columns=${columns(spent.on)} items=${datasets.items} keyOf=${(it) => it.id} />`}
     <${More} list=${datasets} />
+    ${datasets.items.length > 0 && html`<${SpentNote} spent=${spent} />`}
     ${making && html`<${NewDataset} onClose=${() => setMaking(false)} />`}`;
 }
 
@@ -43,13 +45,13 @@ function NoDatasets({ make }) {
   <//>`;
 }
 
-const columns = (costs) => [
+const columns = (on) => [
   { name: "Name", kind: "main", cell: (it) => html`<a class="row-link" href=${`/datasets/${it.id}`}>${it.name}</a>` },
-  { name: "Status", cell: (it) => html`<${DatasetStatus} dataset=${it} />` },
+  { name: "Status", kind: "state", cell: (it) => html`<${DatasetStatus} dataset=${it} />` },
   { name: "Progress", kind: "bar", cell: (it) => html`<${DatasetProgress} item=${it} />` },
   { name: "Documents", kind: "number", cell: (it) => html`${count(it.document_count)}${it.failed_count > 0 && html` <span class="bad-text">${count(it.failed_count)} failed</span>`}` },
   { name: "Chunks", kind: "number", cell: (it) => short(it.chunk_count) },
-  { name: "Cost", kind: "number", cell: (it) => money(costs.get(it.id) ?? "0") },
+  { name: "Cost", kind: "number", cell: (it) => money(on(it.id)?.cost) },
   { name: "Changed", kind: "number", cell: (it) => html`<${Time} at=${it.updated_at} />` },
 ];
 
@@ -96,11 +98,4 @@ function NewDataset({ onClose }) {
       </footer>
     </form>
   <//>`;
-}
-
-/** Of the last year: dataset id to dollars. */
-async function costsByDataset(signal) {
-  const first = new Date(Date.now() - 365 * 86_400_000).toISOString().slice(0, 10);
-  const usage = await get("/usage", { group_by: "dataset", first_day: first, limit: 200 }, { signal });
-  return new Map(usage.groups.map((group) => [group.dataset_id, group.cost]));
 }

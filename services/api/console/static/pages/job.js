@@ -12,12 +12,10 @@ import { ticks, useLive } from "../live.js";
 import { useResource, useThrottled } from "../resource.js";
 import { mayWrite } from "../session.js";
 import { html } from "../ui.js";
-import { waiting, whatHappened, whatToDo } from "../words.js";
+import { reasonName, waiting, whatHappened, whatToDo } from "../words.js";
 import { Attempts } from "./jobs/attempts.js";
 import { Timeline } from "./jobs/timeline.js";
 import { NotFoundPage } from "./not-found.js";
-
-const REASONS = { event: "The file arrived in the bucket", upload: "Its upload was completed", trigger: "Ordered by hand", delete: "It was deleted", audit: "An audit found a difference", sync: "A look through the bucket found it" };
 
 export function JobPage({ id }) {
   const job = useResource((signal) => get(`/jobs/${id}`, {}, { signal }), [id]);
@@ -91,7 +89,7 @@ function Known({ job }) {
     items=${[
       ["Dataset", html`<a href=${`/datasets/${job.dataset_id}`}>${job.dataset_name ?? "Its dataset"}</a>`],
       ["Document", html`<a href=${`/datasets/${job.dataset_id}?document=${job.document_id}`}>Details and chunks</a>`],
-      ["Why it was made", REASONS[job.reason] ?? job.reason],
+      ["Why it was made", reasonName(job.reason)],
       ["Worker", job.worker],
       ["Made", html`<${Time} at=${job.created_at} />`],
       ["Begun", job.started_at && html`<${Time} at=${job.started_at} />`],

@@ -41,7 +41,7 @@ export function JobsPage() {
 
 const COLUMNS = [
   { name: "File", kind: "main", cell: (it) => html`<a class="row-link" href=${`/jobs/${it.task_id}`}>${it.file_name}</a>${it.error_code && it.status !== "completed" && html`<p class=${it.status === "failed" ? "why bad-text" : "why muted"}>${whatHappened(it.error_code, it.error)}</p>`}` },
-  { name: "State", cell: (it) => html`<${State} item=${it} />` },
+  { name: "State", kind: "state", cell: (it) => html`<${State} item=${it} />` },
   { name: "Dataset", kind: "wide", cell: (it) => html`<a class="break" href=${`/datasets/${it.dataset_id}`}>${it.dataset_name ?? "Dataset"}</a>` },
   { name: "Tokens", kind: "number", cell: (it) => short(it.tokens) },
   { name: "Cost", kind: "number", cell: (it) => money(it.cost) },

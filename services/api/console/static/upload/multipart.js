@@ -21,25 +21,32 @@ export async function uploadInParts(datasetId, file, { onProgress, signal }) {
   tell();
   const urls = signedUrls(root, begun, file, missing);
   const next = missing.values();
+  const others = new AbortController();
+  const stopped = AbortSignal.any([signal, others.signal]);
   async function sendParts() {
     for (const number of next) {
       const part = file.blob.slice((number - 1) * begun.part_bytes, number * begun.part_bytes);
       await patiently(async () => {
         const { url, headers } = await urls(number);
         await put(url, headers, part, {
-          signal,
+          signal: stopped,
           onProgress: (sent) => {
             moving.set(number, sent);
             tell();
           },
         });
-      }, signal);
+      }, stopped);
       moving.delete(number);
       done.set(number, part.size);
       tell();
     }
   }
-  await Promise.all(Array.from({ length: PARTS_AT_ONCE }, sendParts));
+  // A part that failed for good fails the file: what goes up beside it would be for nothing.
+  const lane = () => sendParts().catch((problem) => {
+    others.abort();
+    throw problem;
+  });
+  await Promise.all(Array.from({ length: PARTS_AT_ONCE }, lane));
   const answer = await post(`${root}/complete`, { file_name: file.name, upload_id: begun.upload_id });
   remember(slot(datasetId, file), null);
   return answer;

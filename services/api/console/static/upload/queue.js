@@ -62,6 +62,15 @@ export function heardOfJob({ kind, job_id: jobId }) {
   if (upload) upload.outcome.value = outcome;
 }
 
+/** What a list of documents tells, for what happened while nobody listened. */
+export function seenDocuments(items) {
+  const states = new Map(items.map((it) => [it.task_id, it.status]));
+  for (const upload of uploads.value) {
+    const state = states.get(upload.jobId.value);
+    if (upload.jobId.value !== null && state !== undefined) upload.outcome.value = ended(state);
+  }
+}
+
 const ended = (status) => (["completed", "failed", "cancelled"].includes(status) ? status : null);
 
 function entry(datasetId, file) {

@@ -1,5 +1,5 @@
 // The documents of a dataset, and what can be done with each.
-import { get, post, remove } from "../../api.js";
+import { post, remove } from "../../api.js";
 import { Confirm } from "../../components/dialog.js";
 import { Empty, ProblemNote, Skeleton } from "../../components/feedback.js";
 import { Icon } from "../../components/icons.js";
@@ -10,27 +10,29 @@ import { Time } from "../../components/time.js";
 import { order } from "../../components/toasts.js";
 import { bytes, count, money, roughly, short } from "../../format.js";
 import { ticks, useHeard } from "../../live.js";
-import { usePages, useResource, useThrottled } from "../../resource.js";
+import { usePages, useThrottled } from "../../resource.js";
 import { query, setQuery } from "../../router.js";
 import { mayWrite } from "../../session.js";
-import { html, useState } from "../../ui.js";
-import { heardOfJob } from "../../upload/queue.js";
+import { effect, html, useEffect, useState } from "../../ui.js";
+import { seenDocuments } from "../../upload/queue.js";
 import { warning, whatHappened, whatToDo } from "../../words.js";
 import { DocumentDialog } from "./document.js";
 import { DropZone } from "./drop-zone.js";
+import { SpentNote, useSpent } from "./spent.js";
 import { Uploads } from "./uploads.js";
 
 export function DocumentsTab({ dataset, reload, listeners }) {
   const documents = usePages(`/datasets/${dataset.id}/documents`, {});
-  const spent = useResource((signal) => spentByDocument(dataset.id, signal), [dataset.id]);
+  const spent = useSpent("document", { dataset_id: dataset.id });
   const [deleting, setDeleting] = useState(null);
   const refresh = useThrottled(documents.reload, 800);
   const refreshSpent = useThrottled(spent.reload, 4000);
-  useHeard(listeners, (event) => {
-    heardOfJob(event);
+  useHeard(listeners, () => {
     refresh();
     refreshSpent();
   });
+  // An effect of signals: a job that was over before its upload knew its id is found when it does.
+  useEffect(() => effect(() => seenDocuments(documents.items)), [documents.data]);
   const changed = () => {
     documents.reload();
     reload();
@@ -44,20 +46,21 @@ export function DocumentsTab({ dataset, reload, listeners }) {
     ${dataset.failed_count > 0 && html`<p class="list-note"><a href=${`/failures?dataset_id=${dataset.id}`}>What failed here, by kind</a></p>`}
     ${documents.loading && html`<${Skeleton} />`}
     ${none && !mayWrite.value && html`<${Empty} icon="file" title="No documents yet">Your key may only read; somebody with an admin key has to upload some.<//>`}
-    ${documents.items.length > 0 && html`<${Table} label="Documents" columns=${columns(spent.data ?? new Map(), acts)} items=${documents.items} keyOf=${(it) => it.id} />`}
+    ${documents.items.length > 0 && html`<${Table} label="Documents" columns=${columns(spent.on, acts)} items=${documents.items} keyOf=${(it) => it.id} />`}
     <${More} list=${documents} />
+    ${documents.items.length > 0 && html`<${SpentNote} spent=${spent} />`}
     ${deleting && html`<${ConfirmDelete} document=${deleting} onClose=${() => setDeleting(null)} changed=${changed} />`}
     ${opened && html`<${DocumentDialog} key=${opened} datasetId=${dataset.id} documentId=${opened} onClose=${() => setQuery({ document: null })} />`}`;
 }
 
-const columns = (spent, acts) => [
+const columns = (on, acts) => [
   { name: "File", kind: "main", cell: (it) => html`<${FileCell} item=${it} />` },
-  { name: "State", cell: (it) => html`<${StateCell} item=${it} />` },
+  { name: "State", kind: "state", cell: (it) => html`<${StateCell} item=${it} />` },
   { name: "Size", kind: "number", cell: (it) => bytes(it.size) },
   { name: "Pages", kind: "number", cell: (it) => count(it.page_count) },
   { name: "Chunks", kind: "number", cell: (it) => short(it.chunk_count) },
-  { name: "Tokens", kind: "number", cell: (it) => short(spent.get(it.id)?.tokens ?? 0) },
-  { name: "Cost", kind: "number", cell: (it) => money(spent.get(it.id)?.cost ?? "0") },
+  { name: "Tokens", kind: "number", cell: (it) => short(on(it.id)?.tokens) },
+  { name: "Cost", kind: "number", cell: (it) => money(on(it.id)?.cost) },
   { name: "Changed", kind: "number", cell: (it) => html`<${Time} at=${it.updated_at} />` },
   ...(mayWrite.value ? [{ name: "Actions", kind: "actions", cell: (it) => html`<${Actions} item=${it} ...${acts} />` }] : []),
 ];
@@ -102,11 +105,4 @@ function ConfirmDelete({ document, onClose, changed }) {
   return html`<${Confirm} title="Delete this document?" label="Delete" confirm=${confirm} onClose=${onClose}>
     <p><strong class="break">${document.file_name}</strong> is out of every search at once, and the file itself is removed from the bucket. This cannot be taken back.</p>
   <//>`;
-}
-
-/** Of the last year: document id to what it took. */
-async function spentByDocument(datasetId, signal) {
-  const first = new Date(Date.now() - 365 * 86_400_000).toISOString().slice(0, 10);
-  const usage = await get("/usage", { dataset_id: datasetId, group_by: "document", first_day: first, limit: 200 }, { signal });
-  return new Map(usage.groups.filter((group) => group.document_id).map((group) => [group.document_id, group]));
 }

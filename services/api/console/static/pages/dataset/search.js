@@ -85,7 +85,7 @@ function Preview({ hit }) {
       ${original.data && html`<a class="button button-small" href=${original.data.url} target="_blank" rel="noopener noreferrer"><${Icon} name="link" />Open</a>`}
     </header>
     <${ProblemNote} problem=${original.problem} retry=${original.reload} />
-    ${isPdf && original.data && html`<${PdfPage} fileKey=${hit.document_id} url=${original.data.url} page=${hit.page} box=${hit.box} name=${hit.file_name} />`}
+    ${isPdf && original.data && html`<${PdfPage} fileKey=${`${hit.document_id} ${hit.uploaded_at}`} url=${original.data.url} page=${hit.page} box=${hit.box} name=${hit.file_name} />`}
     ${isPdf && !original.data && html`<div class="pdf pdf-waits"></div>`}
     ${!isPdf && html`<${Around} hit=${hit} />`}
   </div>`;

@@ -3,9 +3,7 @@ import { Status } from "../../components/status.js";
 import { Time } from "../../components/time.js";
 import { count, plural, seconds } from "../../format.js";
 import { html } from "../../ui.js";
-import { stageName, whatHappened } from "../../words.js";
-
-const STAGES = ["look", "fetch", "parse", "chunk", "embed", "store", "switch", "remove"];
+import { STAGE_NAMES, stageName, whatHappened } from "../../words.js";
 
 export function Attempts({ attempts }) {
   if (attempts.length === 0) return html`<p class="muted">No worker has begun it.</p>`;
@@ -29,10 +27,10 @@ function Attempt({ attempt }) {
 }
 
 function Stages({ spent }) {
-  const stages = Object.entries(spent ?? {}).filter(([, time]) => time > 0).sort(([a], [b]) => STAGES.indexOf(a) - STAGES.indexOf(b));
+  const stages = Object.entries(spent ?? {}).filter(([, time]) => time > 0).sort(([a], [b]) => STAGE_NAMES.indexOf(a) - STAGE_NAMES.indexOf(b));
   if (stages.length === 0) return null;
   const total = stages.reduce((sum, [, time]) => sum + time, 0);
-  const tone = (name) => `tone-${Math.max(0, STAGES.indexOf(name)) % 8}`;
+  const tone = (name) => `tone-${STAGE_NAMES.includes(name) ? STAGE_NAMES.indexOf(name) : STAGE_NAMES.length}`;
   return html`<div class="stages">
     <div class="stages-bar" aria-hidden="true">${stages.map(([name, time]) => html`<span key=${name} class=${tone(name)} style=${{ width: `${(time / total) * 100}%` }}></span>`)}</div>
     <ul class="stages-legend">${stages.map(([name, time]) => html`<li key=${name}><span class=${`swatch ${tone(name)}`}></span>${stageName(name)} <strong>${seconds(time)}</strong></li>`)}</ul>

@@ -4,12 +4,11 @@ import { Icon } from "../../components/icons.js";
 import { count } from "../../format.js";
 import { setQuery } from "../../router.js";
 import { html, useEffect, useRef, useState } from "../../ui.js";
-import { stageName } from "../../words.js";
+import { STAGE_NAMES, stageName } from "../../words.js";
 
 const STATES = ["queued", "processing", "completed", "failed", "cancelled"];
 const NAMES = { queued: "Queued", processing: "At work", completed: "Completed", failed: "Failed", cancelled: "Cancelled" };
 const COUNTED_MOST = 10_000;
-const STAGES = ["fetch", "parse", "chunk", "embed", "store", "switch", "remove"];
 const TIMES = [["", "Any time"], ["1", "The last hour"], ["24", "The last day"], ["168", "The last week"], ["720", "The last 30 days"]];
 const SORTS = [["", "Newest first"], ["created", "Oldest first"], ["-finished", "Finished last"], ["-duration", "Longest first"], ["-tokens", "Most tokens first"]];
 const TYPING = 350; // milliseconds after which typing is taken for done
@@ -52,7 +51,7 @@ export function JobFilters({ given, counts, datasets }) {
     <div class="filter-line">
       <${Typed} name="q" label="File name or id" given=${given} search />
       <${Select} label="Dataset" value=${given.get("dataset_id") ?? ""} options=${[["", "All"], ...datasets.map((it) => [it.id, it.name])]} onChange=${(dataset_id) => setQuery({ dataset_id })} />
-      <${Select} label="Stage" value=${given.get("stage") ?? ""} options=${[["", "Any"], ...STAGES.map((it) => [it, stageName(it)])]} onChange=${(stage) => setQuery({ stage })} />
+      <${Select} label="Stage" value=${given.get("stage") ?? ""} options=${[["", "Any"], ...STAGE_NAMES.map((it) => [it, stageName(it)])]} onChange=${(stage) => setQuery({ stage })} />
       <${Typed} name="error_code" label="Error code" given=${given} />
       <${Typed} name="worker" label="Worker" given=${given} />
       <${Select} label="Made in" value=${given.get("hours") ?? ""} options=${TIMES} onChange=${(hours) => setQuery({ hours })} />

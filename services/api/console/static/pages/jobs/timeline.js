@@ -1,7 +1,7 @@
 // The events of a job, in order.
-import { exact, sentence, timeOf } from "../../format.js";
+import { exact, plural, sentence, timeOf } from "../../format.js";
 import { html } from "../../ui.js";
-import { whatHappened } from "../../words.js";
+import { reasonName, whatHappened } from "../../words.js";
 
 const WORDS = {
   "job.queued": ["quiet", "Queued"],
@@ -35,8 +35,8 @@ function about(data) {
   const parts = [];
   if (data.attempt) parts.push(`attempt ${data.attempt}`);
   if (data.worker) parts.push(data.worker);
-  if (data.reason) parts.push(data.reason);
-  if (data.chunks !== undefined) parts.push(`${data.chunks} chunks`);
+  if (data.reason) parts.push(reasonName(data.reason));
+  if (data.chunks !== undefined) parts.push(plural(data.chunks, "chunk"));
   if (data.error_code) parts.push(whatHappened(data.error_code));
   return parts.join(", ");
 }
