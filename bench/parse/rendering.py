@@ -36,7 +36,8 @@ def markdown_of(blocks: Iterable[Block]) -> str:
                 marks = "#" * min(max(len(block.heading_path), 1), 6)
                 parts.append(f"\n\n{marks} {' '.join(block.text.split())}")
             else:
-                parts.append(block.separator + block.text)
+                begins = bool(parts) and block.char_start == 0  # behind the name of its sheet
+                parts.append(("\n\n" if begins else block.separator) + block.text)
     return "".join(parts)
 
 
@@ -86,7 +87,8 @@ def _tables(rows: Iterable[Block]) -> Iterator[str]:
     """Tables as their sheet has them; of rows that do not tell, a table for each run that shares
     its columns."""
     for is_told, group in groupby(rows, key=lambda block: block.table is not None):
-        yield from _told_tables(group) if is_told else _guessed_tables(group)
+        tables = _told_tables if is_told else _guessed_tables
+        yield from tables(group)
 
 
 def _told_tables(rows: Iterable[Block]) -> Iterator[str]:

@@ -84,8 +84,9 @@ def _row_texts(cells: Cells, names: Sequence[str]) -> list[str]:
     for column, cell in cells.items():
         texts[column] = str(cell["text"])
         first, last = _span(cell)
-        spanned = set(names[first:last]) - {""}
-        if spanned == known or last - first > SPAN_MAX or cell.get("is_rich"):
+        if last - first == 1 or last - first > SPAN_MAX or cell.get("is_rich"):
+            continue
+        if known <= set(names[first:last]):
             continue
         said = {names[first]} if first < len(names) else set()
         for other in range(first + 1, min(last, len(names))):
@@ -110,14 +111,17 @@ def _parts(grid: Grid, written: Sequence[int]) -> dict[int, TablePart]:
     """By the rows that have a text; none if the table is too wide, or a row too long."""
     if not 1 <= grid.columns <= COLUMNS_MAX:
         return {}
-    parts: dict[int, TablePart] = {}
-    for at, number in enumerate(written):
-        before = -1 if at == 0 else written[at] - 1
-        behind = written[at + 1] if at + 1 < len(written) else max(grid.rows) + 1
-        rows = [row for row in sorted(grid.rows) if before < row < behind]
-        parts[number] = TablePart(
-            tuple(tuple(texts_of(grid.rows[row], grid.columns)) for row in rows), begins=at == 0
-        )
-        if parts[number].size > PART_CHARS_MAX:
+    parts: dict[int, list[tuple[str, ...]]] = {number: [] for number in written}
+    owner, size = written[0] if written else 0, 0
+    for number in sorted(grid.rows) if written else ():
+        if number > owner and number in parts:
+            owner, size = number, 0
+        row = tuple(texts_of(grid.rows[number], grid.columns))
+        parts[owner].append(row)
+        size += sum(len(cell) + 1 for cell in row)
+        if size > PART_CHARS_MAX:
             return {}
-    return parts
+    return {
+        number: TablePart(tuple(rows), begins=number == written[0])
+        for number, rows in parts.items()
+    }
