@@ -40,11 +40,13 @@ def row_drafts(
     body = [number for number in sorted(grid.rows) if number not in grid.header]
     named = bool(grid.names and body)
     texts: list[tuple[int, str]] = []
+    told: set[str] = set()  # names of columns that some row has a value for
     for number in body or sorted(grid.rows):
         cells = _row_texts(grid.rows[number], grid.names if named else ())
         text = row_text(grid.names, cells) if named else mark.join(filter(str.strip, cells))
+        told.update(name for name, cell in zip(grid.names, cells, strict=False) if cell.strip())
         texts.append((number, text))
-    if named and _has_name_of_its_own(grid, body):
+    if named and not told.issuperset(filter(None, grid.names)):
         texts.insert(0, (head[-1], mark.join(filter(None, dict.fromkeys(grid.names)))))
     parts = _parts(grid, [number for number, text in texts if text.strip()])
     for number, text in texts:
@@ -94,17 +96,6 @@ def _row_texts(cells: Cells, names: Sequence[str]) -> list[str]:
                 said.add(names[other])
                 texts[other] = texts[column]
     return [texts.get(column, "") for column in range(max(texts) + 1)]
-
-
-def _has_name_of_its_own(grid: Grid, body: Sequence[int]) -> bool:
-    """Whether a column's name would be lost, since no row has a value under it."""
-    told: set[str] = set()
-    for number in body:
-        for cell in grid.rows[number].values():
-            if str(cell["text"]).strip():
-                first, last = _span(cell)
-                told.update(grid.names[first:last])
-    return not told.issuperset(filter(None, grid.names))
 
 
 def _parts(grid: Grid, written: Sequence[int]) -> dict[int, TablePart]:
