@@ -153,7 +153,7 @@ def docx_table(rows: list[list[str]]) -> str:
 def write_xlsx(
     path: Path, sheets: dict[str, list[list[str | float]]], *, merged: tuple[str, ...] = ()
 ) -> None:
-    """Sheets by name, rows of cells; `merged` are ranges such as `A1:B1` of every sheet."""
+    """Sheets by name, rows of cells; `merged` are ranges such as `A1:B1` of the first sheet."""
     ranges = "".join(f'<mergeCell ref="{cells}"/>' for cells in merged)
     merges = f"<mergeCells>{ranges}</mergeCells>" if ranges else ""
     names = "".join(
@@ -173,7 +173,7 @@ def write_xlsx(
                 f"{VENDOR}.spreadsheetml.worksheet+xml",
                 "worksheet",
                 f'<worksheet xmlns="{SHEET}"><sheetData>{sheet_rows(rows)}</sheetData>'
-                f"{merges}</worksheet>",
+                f"{merges if at == 1 else ''}</worksheet>",
             )
             for at, rows in enumerate(sheets.values(), start=1)
         ],
