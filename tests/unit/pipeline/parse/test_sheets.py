@@ -1,11 +1,14 @@
 """What becomes of a sheet's blanks and merged cells: a text to read, and the table as it was."""
 
+import zipfile
 from pathlib import Path
 
+import pytest
 from bench.parse.rendering import markdown_of
 
 from data.make_samples import write_xlsx
 from pipeline.document import Block, BlockKind
+from pipeline.errors import DocumentCorrupt
 from unit.pipeline.parse.conftest import Parse
 
 OPENING: list[list[str | float]] = [
@@ -71,6 +74,19 @@ def test_a_table_that_would_grow_beyond_measure_is_kept_as_text_alone(
 
     assert [block.table for block in blocks] == [None] * len(blocks)
     assert "x" * 4_000 in blocks[-1].text
+
+
+def test_a_sheet_whose_bytes_are_damaged_is_corrupt(parse: Parse, tmp_path: Path) -> None:
+    path = tmp_path / "shops.xlsx"
+    write_xlsx(path, {"Shops": OPENING})
+    with zipfile.ZipFile(path) as package:
+        sheet = package.getinfo("xl/worksheets/sheet1.xml")
+    damaged = bytearray(path.read_bytes())
+    damaged[sheet.header_offset + 100] ^= 0xFF
+    path.write_bytes(damaged)
+
+    with pytest.raises(DocumentCorrupt):
+        parse(path)
 
 
 def test_a_signature_says_that_it_is_one_and_whose(parse: Parse, tmp_path: Path) -> None:
