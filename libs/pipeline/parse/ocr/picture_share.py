@@ -26,4 +26,4 @@ def picture_share(page: pypdfium2.PdfPage) -> float:
         seen += 1
         if seen == PICTURES_LOOKED_AT:
             break
-    return area / max(width * height, 1.0)
+    return float(area / max(width * height, 1.0))
