@@ -14,9 +14,20 @@ _NUMBERED = re.compile(r"column \d+")  # how a row calls a column without a name
 
 
 def markdown_of(blocks: Iterable[Block]) -> str:
-    """Headings by the length of their path; rows that name their columns become a table again."""
+    """Headings by the length of their path, sheets by their names; rows become a table again.
+
+    What stands in a picture is left out: docling's Markdown, which the known answers are, writes
+    what a picture shows and never what is in it.
+    """
     parts: list[str] = []
-    for is_rows, group in groupby(blocks, key=lambda block: block.kind is BlockKind.ROW):
+    sheet: str | None = None
+    for (is_rows, on), group in groupby(
+        (block for block in blocks if block.kind is not BlockKind.PICTURE_TEXT),
+        key=lambda block: (block.kind is BlockKind.ROW, block.position.sheet),
+    ):
+        if on is not None and on != sheet:
+            parts.append(f"\n\n## {on}")
+        sheet = on
         if is_rows:
             parts.extend(_tables(group))
             continue
@@ -25,7 +36,8 @@ def markdown_of(blocks: Iterable[Block]) -> str:
                 marks = "#" * min(max(len(block.heading_path), 1), 6)
                 parts.append(f"\n\n{marks} {' '.join(block.text.split())}")
             else:
-                parts.append(block.separator + block.text)
+                begins = bool(parts) and block.char_start == 0  # behind the name of its sheet
+                parts.append(("\n\n" if begins else block.separator) + block.text)
     return "".join(parts)
 
 
@@ -72,7 +84,29 @@ class _Table:
 
 
 def _tables(rows: Iterable[Block]) -> Iterator[str]:
-    """A table for each run of rows that share their columns."""
+    """Tables as their sheet has them; of rows that do not tell, a table for each run that shares
+    its columns."""
+    for is_told, group in groupby(rows, key=lambda block: block.table is not None):
+        tables = _told_tables if is_told else _guessed_tables
+        yield from tables(group)
+
+
+def _told_tables(rows: Iterable[Block]) -> Iterator[str]:
+    lines: list[str] = []
+    for block in rows:
+        if block.table is None:
+            continue
+        if block.table.begins and lines:
+            yield "\n".join(("\n", *lines))
+            lines = []
+        for cells in block.table.rows:
+            lines.append(_line(cells))
+            if len(lines) == 1:
+                lines.append(f"|{' - |' * len(cells)}")
+    yield "\n".join(("\n", *lines))
+
+
+def _guessed_tables(rows: Iterable[Block]) -> Iterator[str]:
     table: _Table | None = None
     for block in rows:
         pairs = _pairs(block.text)

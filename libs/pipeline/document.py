@@ -21,6 +21,7 @@ class BlockKind(StrEnum):
     RECORD = "record"
     CODE = "code"
     CAPTION = "caption"
+    PICTURE_TEXT = "picture_text"  # what stands in a picture: the name that a signature says
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,30 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class TablePart:
+    """The rows of a sheet's table that a block stands for, as the sheet has them.
+
+    All have a text for every column: blank where the sheet is blank, a merged cell's in each place
+    that it takes. The first part of a table `begins` it, with the rows that name its columns; blank
+    rows go with the one above. The parts of a table, one after the other, are the table, which the
+    block's own text, made to be read and embedded, does not always tell.
+    """
+
+    rows: tuple[tuple[str, ...], ...]
+    begins: bool
+
+    @property
+    def size(self) -> int:
+        """In characters, a cell one more than its text."""
+        return sum(len(cell) + 1 for row in self.rows for cell in row)
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """A run of text that belongs together, in reading order.
 
     `separator` stands before the text in the canonical text; it is empty for the first block.
+    `table` is known of rows of sheets, unless their table is beyond its limits.
     """
 
     text: str
@@ -76,6 +97,7 @@ class Block:
     separator: str = "\n\n"
     heading_path: tuple[str, ...] = ()
     position: Position = field(default_factory=Position)
+    table: TablePart | None = None
 
     @property
     def char_end(self) -> int:

@@ -150,8 +150,12 @@ def docx_table(rows: list[list[str]]) -> str:
     return f"<w:tbl><w:tblGrid>{grid}</w:tblGrid>{body}</w:tbl>"
 
 
-def write_xlsx(path: Path, sheets: dict[str, list[list[str | float]]]) -> None:
-    """Sheets by name, rows of cells."""
+def write_xlsx(
+    path: Path, sheets: dict[str, list[list[str | float]]], *, merged: tuple[str, ...] = ()
+) -> None:
+    """Sheets by name, rows of cells; `merged` are ranges such as `A1:B1` of the first sheet."""
+    ranges = "".join(f'<mergeCell ref="{cells}"/>' for cells in merged)
+    merges = f"<mergeCells>{ranges}</mergeCells>" if ranges else ""
     names = "".join(
         f'<sheet name="{escape(name)}" sheetId="{at}" r:id="rId{at}"/>'
         for at, name in enumerate(sheets, start=1)
@@ -168,7 +172,8 @@ def write_xlsx(path: Path, sheets: dict[str, list[list[str | float]]]) -> None:
                 f"xl/worksheets/sheet{at}.xml",
                 f"{VENDOR}.spreadsheetml.worksheet+xml",
                 "worksheet",
-                f'<worksheet xmlns="{SHEET}"><sheetData>{sheet_rows(rows)}</sheetData></worksheet>',
+                f'<worksheet xmlns="{SHEET}"><sheetData>{sheet_rows(rows)}</sheetData>'
+                f"{merges if at == 1 else ''}</worksheet>",
             )
             for at, rows in enumerate(sheets.values(), start=1)
         ],

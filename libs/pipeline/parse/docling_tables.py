@@ -5,19 +5,15 @@ unreadable: of one row, of too many columns, or with whole pages for cells.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from pipeline.document import BlockKind, Position
-from pipeline.parse.records import row_text
+from pipeline.parse.docling_rows import COLUMNS_MAX, Cells, Grid, row_drafts, texts_of
 from pipeline.parse.source import Draft
-
-Cells = dict[int, dict[str, Any]]  # by column
 
 HEADER_ROWS_MAX = 3  # more is a table whose every row was taken for a header
 
 
-COLUMNS_MAX = 100
 CELL_CHARS_MAX = 2_000
 # A cell is repeated in all columns that it spans; what blows up like that was made to hurt.
 GROWTH_MAX = 20
@@ -38,25 +34,9 @@ def table_drafts(
     if text:
         yield Draft(text, BlockKind.TABLE, heading_path=heading_path, position=position)
     else:
-        yield from _row_drafts(rows, heading_path, position, named=not in_cell)
-
-
-def _row_drafts(
-    rows: dict[int, Cells], heading_path: tuple[str, ...], position: Position, *, named: bool
-) -> Iterator[Draft]:
-    header, names = _header(rows) if named else (set[int](), [])
-    mark = " | " if named else " "  # a bar would part the cell that the table stands in
-    body = [number for number in sorted(rows) if number not in header]
-    for number in body or sorted(rows):
-        cells = [str(cell["text"]) for cell in _row_cells(rows[number])]
-        text = row_text(names, cells) if names and body else mark.join(filter(str.strip, cells))
-        line = None if position.line is None else position.line + number
-        yield Draft(
-            text,
-            BlockKind.ROW,
-            heading_path=heading_path,
-            position=replace(position, line=line),
-        )
+        header, names = (set[int](), list[str]()) if in_cell else _header(rows)
+        grid = Grid(rows, frozenset(header), names, int(data["num_cols"]))
+        yield from row_drafts(grid, heading_path, position, in_cell=in_cell)
 
 
 def _rows(data: dict[str, Any]) -> dict[int, Cells]:
@@ -89,32 +69,12 @@ def _markdown(data: dict[str, Any], rows: dict[int, Cells]) -> str:
 
 
 def _line(cells: Cells, columns: int) -> list[str]:
-    line = [""] * columns
-    for cell in cells.values():
-        text = " ".join(str(cell["text"]).split()).replace("|", "\\|")
-        first, last = int(cell["start_col_offset_idx"]), int(cell["end_col_offset_idx"])
-        if cell.get("is_rich"):  # blocks of its own: too much to be said in every column
-            last = first + 1
-        for column in range(first, min(max(last, first + 1), columns)):
-            line[column] = text
-    return line
+    return [text.replace("|", "\\|") for text in texts_of(cells, columns)]
 
 
 def _padded(names: list[str], columns: int) -> list[str]:
     escaped = [name.replace("|", "\\|") for name in names[:columns]]
     return escaped + [""] * (columns - len(escaped))
-
-
-def _row_cells(cells: Cells) -> Iterator[dict[str, Any]]:
-    """From the first column to the last that is filled, with blanks for the gaps."""
-    last = max(cells)
-    column = 0
-    while column <= last:
-        yield cells.get(column, _BLANK)
-        column += 1
-
-
-_BLANK: dict[str, Any] = {"text": ""}
 
 
 def _header(rows: dict[int, Cells]) -> tuple[set[int], list[str]]:

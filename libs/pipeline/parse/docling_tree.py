@@ -23,6 +23,8 @@ _KINDS = {
     "section_header": BlockKind.HEADING,
 }
 _BOXES = {"checkbox_selected": "- [x] ", "checkbox_unselected": "- [ ] "}
+# Of the classes of pictures those that no model has to guess.
+_SAID_BY_FORMATS = re.compile(r"signature|stamp|\w+_chart")
 TABLES_IN_TABLES_MAX = 4
 _FURNITURE = "furniture"
 _INDENT = "  "
@@ -84,6 +86,9 @@ class TreeWalk:
         return found
 
     def _own_drafts(self, item: Tree, label: str, depth: int) -> Iterator[Draft]:
+        if shows := _shown_by(item):
+            self._kind = BlockKind.CAPTION
+            yield Draft(shows, self._kind, heading_path=self._path(), position=self._position)
         table = item.get("data") or _chart_of(item)
         if table is not None:
             self._kind = BlockKind.TABLE
@@ -94,6 +99,8 @@ class TreeWalk:
             )
             return
         kind = _KINDS.get(label, BlockKind.PARAGRAPH)
+        if kind is BlockKind.PARAGRAPH and _is_in_picture(item):
+            kind = BlockKind.PICTURE_TEXT
         text = str(item.get("text") or "")
         if not text.strip() and label in _KINDS:
             text = self._formatted_text(item)
@@ -183,6 +190,17 @@ class TreeWalk:
             top, bottom = height - top, height - bottom
         values = (float(box["l"]), top, float(box["r"]), bottom)
         return Box(*(round(value * scale, 2) for value in values))
+
+
+def _shown_by(item: Tree) -> str:
+    """What a picture is, if its format says so: a signature, a stamp, a kind of chart."""
+    found = ((item.get("meta") or {}).get("classification") or {}).get("predictions") or [{}]
+    name = str(found[0].get("class_name") or "")
+    return name.replace("_", " ").capitalize() if _SAID_BY_FORMATS.fullmatch(name) else ""
+
+
+def _is_in_picture(item: Tree) -> bool:
+    return str((item.get("parent") or {}).get("$ref")).startswith("#/pictures/")
 
 
 def _chart_of(item: Tree) -> Tree | None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from pipeline.document import Block, BlockKind
+from pipeline.document import Block, BlockKind, TablePart
 from pipeline.errors import TooLarge
 from pipeline.parse.encodings import without_invisible
 from pipeline.parse.source import Draft
@@ -38,15 +38,20 @@ def lay_out(drafts: Iterator[Draft], *, characters_max: int) -> Iterator[Block]:
         separator = clean(draft.separator) if end else ""
         position = draft.position
         headings = tuple(h[:HEADING_CHARS_MAX] for h in draft.heading_path[-HEADINGS_MAX:])
+        table = _clean_part(draft.table) if draft.table is not None else None
         for part in _parts(text):
             end += len(separator)
-            yield Block(part, draft.kind, end, separator, headings, position)
+            yield Block(part, draft.kind, end, separator, headings, position, table)
             end += len(part)
-            separator = ""
+            separator, table = "", None
             if draft.kind is BlockKind.PARAGRAPH and position.line is not None:
                 position = replace(position, line=position.line + part.count("\n"))
         if end > characters_max:
             raise TooLarge(f"the document has more than {characters_max} characters of text")
+
+
+def _clean_part(table: TablePart) -> TablePart:
+    return replace(table, rows=tuple(tuple(clean(cell) for cell in row) for row in table.rows))
 
 
 def _parts(text: str) -> Iterator[str]:

@@ -27,7 +27,7 @@ class Outbox:
 
     def add(self, block: Block) -> None:
         self._batch.append(block)
-        self._chars += len(block.text)
+        self._chars += len(block.text) + (block.table.size if block.table else 0)
         if self._chars >= self._limit or len(self._batch) >= BATCH_BLOCKS:
             self.flush()
 

@@ -24,6 +24,7 @@ from pipeline.document import (
     ParseSummary,
     Picture,
     Position,
+    TablePart,
 )
 from pipeline.parse.album import NEAR_CHARS_MAX, SIDE_MAX
 from pipeline.parse.limits import ParseLimits
@@ -195,12 +196,13 @@ def block_fields(block: Block) -> list[Any]:
         None if box is None else [box.left, box.top, box.right, box.bottom],
         position.attachment,
         position.path,
+        None if block.table is None else [block.table.begins, *block.table.rows],
     ]
 
 
 def block_of(fields: list[Any]) -> Block:
     """The inverse of `block_fields`; raises TypeError or ValueError for anything else."""
-    text, kind, start, separator, headings, page, sheet, line, box, attachment, path = fields
+    text, kind, start, separator, headings, page, sheet, line, box, attachment, path, table = fields
     if not isinstance(text, str) or not isinstance(separator, str) or not isinstance(start, int):
         raise TypeError("a block is made of text and numbers")
     return Block(
@@ -217,7 +219,12 @@ def block_of(fields: list[Any]) -> Block:
             attachment=None if attachment is None else str(attachment),
             path=None if path is None else str(path),
         ),
+        None if table is None else _part_of(*table),
     )
+
+
+def _part_of(begins: Any, *rows: list[Any]) -> TablePart:
+    return TablePart(tuple(tuple(str(cell) for cell in row) for row in rows), bool(begins))
 
 
 def summary_of(fields: dict[str, Any]) -> ParseSummary:

@@ -4,7 +4,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pipeline.document import AttachmentPages, BlockKind, PageNote, PageReason, Position
+from pipeline.document import (
+    AttachmentPages,
+    BlockKind,
+    PageNote,
+    PageReason,
+    Position,
+    TablePart,
+)
 from pipeline.errors import TooLarge
 from pipeline.parse.album import Album
 from pipeline.parse.limits import ParseLimits
@@ -73,6 +80,7 @@ class Draft:
     separator: str = "\n\n"
     heading_path: tuple[str, ...] = ()
     position: Position = field(default_factory=Position)
+    table: TablePart | None = None
 
 
 @dataclass(slots=True)

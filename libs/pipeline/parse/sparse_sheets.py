@@ -7,6 +7,7 @@ that a column so far away could have.
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
@@ -22,6 +23,8 @@ _CELL = re.compile(rb'<(?:\w+:)?c\b[^>]*?\br="([A-Z]{1,3})(\d{1,7})"')
 _REFERENCE = re.compile(r"([A-Z]{1,3})(\d{1,7})")
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _OVERLAP = 256  # a cell's tag is shorter
+# What a package raises whose parts are damaged, encrypted, or packed in a way that nobody knows.
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
 def is_sparse(package: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bool:
@@ -48,7 +51,7 @@ def sparse_drafts(package: zipfile.ZipFile, notes: Notes) -> Iterator[Draft]:
             for row, cells in _rows(package, path, strings):
                 text = "\n".join(f"{letters}: {value}" for letters, value in cells)
                 yield Draft(text, BlockKind.ROW, position=Position(page=page, sheet=name, line=row))
-    except (ET.ParseError, KeyError, IndexError, ValueError, zipfile.BadZipFile) as error:
+    except (ET.ParseError, KeyError, IndexError, ValueError, *BROKEN) as error:
         raise DocumentCorrupt("the file cannot be read as a workbook") from error
 
 

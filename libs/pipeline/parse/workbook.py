@@ -17,7 +17,7 @@ from pipeline.parse.office import read_office
 from pipeline.parse.records import scalar_text
 from pipeline.parse.rows import row_drafts
 from pipeline.parse.source import Draft, Notes, Source
-from pipeline.parse.sparse_sheets import is_sparse, sparse_drafts
+from pipeline.parse.sparse_sheets import BROKEN, is_sparse, sparse_drafts
 
 TREE_XML_BYTES_MAX = 4 * 1024 * 1024  # 100,000 cells; 500 MB as a tree
 
@@ -25,13 +25,23 @@ TREE_XML_BYTES_MAX = 4 * 1024 * 1024  # 100,000 cells; 500 MB as a tree
 def read_workbook(source: Source, notes: Notes) -> Iterator[Draft]:
     """As `read_office`; a large workbook has one table a sheet, its first row the header."""
     source.must_fit_in_memory()
-    with zipfile.ZipFile(source.path) as package:
-        sheets = [entry for entry in package.infolist() if _holds_cells(entry)]
-        if any(is_sparse(package, sheet) for sheet in sheets):
+    size, any_is_sparse = _look_into(source)
+    if any_is_sparse:
+        with zipfile.ZipFile(source.path) as package:
             yield from sparse_drafts(package, notes)
-            return
-    size = sum(sheet.file_size for sheet in sheets)
+        return
     yield from read_office(source, notes) if size <= TREE_XML_BYTES_MAX else _rows(source, notes)
+
+
+def _look_into(source: Source) -> tuple[int, bool]:
+    """How many bytes of XML its sheets are, and whether one of them is sparse."""
+    try:
+        with zipfile.ZipFile(source.path) as package:
+            sheets = [entry for entry in package.infolist() if _holds_cells(entry)]
+            size = sum(sheet.file_size for sheet in sheets)
+            return size, any(is_sparse(package, sheet) for sheet in sheets)
+    except BROKEN as error:
+        raise DocumentCorrupt("the file cannot be read as a workbook") from error
 
 
 def _holds_cells(entry: zipfile.ZipInfo) -> bool:

@@ -27,7 +27,9 @@ class TextLayer:
 
 def is_gibberish(text: str) -> bool:
     """Whether a font of the text layer does not say which characters its glyphs are."""
-    signs = [sign for sign in text if not sign.isspace()]
+    signs = "".join(text.split())
+    if signs.isprintable() and "\ufffd" not in signs:
+        return False  # most: looking at each sign takes longer than reading the page's lines
     none = sum(sign == "\ufffd" or unicodedata.category(sign) in _NO_CHARACTERS for sign in signs)
     return none > GIBBERISH_SHARE * len(signs)
 

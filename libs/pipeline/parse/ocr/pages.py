@@ -8,7 +8,6 @@ import ctypes
 import math
 import struct
 from dataclasses import dataclass
-from itertools import islice
 
 import cv2
 import numpy as np
@@ -19,6 +18,7 @@ from pypdfium2 import raw
 from pipeline.document import Box, PageNote, PageReason
 from pipeline.parse.ocr import ink
 from pipeline.parse.ocr.layer import TextLayer, merged
+from pipeline.parse.ocr.picture_share import picture_share
 from pipeline.parse.ocr.pictures import Pictures
 from pipeline.parse.source import Draft, Source
 
@@ -35,7 +35,6 @@ PICTURE_SHARE = 0.4
 # The text layer is too thin if it lacks more than half of the marks, and more than a logo has.
 UNCOVERED_SHARE = 0.5
 UNCOVERED_MARKS = 20
-PICTURES_LOOKED_AT = 500
 RECTANGLES_MAX = 20_000  # a dense page has some thousand
 # What drawing a page and looking at what was drawn may end in.
 BROKEN = (pypdfium2.PdfiumError, cv2.error, struct.error, MemoryError, ValueError, OSError)
@@ -58,8 +57,7 @@ def look_at(page: pypdfium2.PdfPage, text: str, *, known: list[Box] | None = Non
 
     `known` are the places of a layer that is legible in part only. Raises what `BROKEN` names.
     """
-    enough = len("".join(text.split())) >= ENOUGH_CHARACTERS
-    if known is None and enough and _picture_share(page) < PICTURE_SHARE:
+    if known is None and _is_enough(text) and picture_share(page) < PICTURE_SHARE:
         return None
     # Also of what was left out of the text, such as a page number.
     boxes = _text_boxes(page) if known is None else known
@@ -69,6 +67,10 @@ def look_at(page: pypdfium2.PdfPage, text: str, *, known: list[Box] | None = Non
     return Look(seen.blank, round(seen.uncovered_share, 3), lacking, boxes)
 
 
+def _is_enough(text: str) -> bool:
+    return len("".join(text.split())) >= ENOUGH_CHARACTERS
+
+
 class PageCompletion:
     """Of one document; called for its pages in their order."""
 
@@ -76,13 +78,23 @@ class PageCompletion:
         self._pictures = Pictures(source)
 
     def __call__(
-        self, document: pypdfium2.PdfDocument, page_number: int, layer: TextLayer
+        self,
+        document: pypdfium2.PdfDocument,
+        page_number: int,
+        layer: TextLayer,
+        *,
+        picture_share: float | None = None,
     ) -> tuple[list[Draft], PageNote | None]:
         """The drafts of the page, which counts from 1, and what is to be said of it.
+
+        `picture_share` is of the page, if it is known: then most pages are not even opened.
 
         A page whose text layer is fine comes back as it was. Never raises for a broken page. Of a
         layer that is not legible the sound lines stay, and the others are recognised.
         """
+        has_few = picture_share is not None and picture_share < PICTURE_SHARE
+        if has_few and layer.sound is None and _is_enough(layer.text):
+            return layer.drafts, None
         try:
             page = document[page_number - 1]
         except pypdfium2.PdfiumError:
@@ -121,17 +133,6 @@ class PageCompletion:
         if not read.drafts:
             return drafts, read.note if not drafts or not legible else None
         return merged(drafts if layer.sound is None else layer.sound, read.drafts), read.note
-
-
-def _picture_share(page: pypdfium2.PdfPage) -> float:
-    """How much of the page pictures take, and forms, which may hold some; may be more than all."""
-    width, height = page.get_size()
-    area = 0.0
-    kinds = [raw.FPDF_PAGEOBJ_IMAGE, raw.FPDF_PAGEOBJ_FORM]
-    for item in islice(page.get_objects(filter=kinds, max_depth=1), PICTURES_LOOKED_AT):
-        left, bottom, right, top = item.get_bounds()
-        area += max(right - left, 0.0) * max(top - bottom, 0.0)
-    return float(area / max(width * height, 1.0))
 
 
 def _text_boxes(page: pypdfium2.PdfPage) -> list[Box]:

@@ -16,6 +16,8 @@ import pypdfium2
 from pypdfium2 import raw
 
 from pipeline.document import Box, around
+from pipeline.parse.ocr.pages import ENOUGH_CHARACTERS
+from pipeline.parse.ocr.picture_share import picture_share
 from pipeline.parse.pdf.ligatures import in_reading_order, is_right_to_left
 
 # PDFium ends a line so; a word that goes on in the next line it marks, and ends no line there.
@@ -61,6 +63,7 @@ class Page:
     height: float
     lines: list[Line]
     unknown_share: float = 0.0
+    picture_share: float | None = None  # None if it was not asked for, or cannot be told
 
     @property
     def characters(self) -> int:
@@ -83,10 +86,20 @@ def read_page(document: pypdfium2.PdfDocument, number: int) -> Page | None:
         text = text_page.get_text_range()
         lines = list(_whole(_Reader(text_page, view).lines(text)))
         unknown = len(_UNKNOWN.findall(text)) / max(len(text), 1)
-        return Page(number, view.width, view.height, lines, unknown)
+        return Page(number, view.width, view.height, lines, unknown, _picture_share(page, text))
     finally:
         text_page.close()
         page.close()
+
+
+def _picture_share(page: pypdfium2.PdfPage, text: str) -> float | None:
+    """Told while the page is open, since opening one again is as dear as its text."""
+    if len(text) < ENOUGH_CHARACTERS:
+        return None  # it is drawn whatever its pictures
+    try:
+        return picture_share(page)
+    except pypdfium2.PdfiumError:
+        return None
 
 
 def _whole(lines: Iterable[Line]) -> Iterator[Line]:

@@ -116,7 +116,9 @@ class _Document:
 
     def _drafts(self, page: Page, structure: Structure) -> list[Draft]:
         layer = self._layer(page, structure)
-        drafts, note = self._complete(self._document, page.number, layer)
+        drafts, note = self._complete(
+            self._document, page.number, layer, picture_share=page.picture_share
+        )
         self._figures(self._document, page.number, drafts)
         # A running head is text, though it is left out.
         has_text = layer.sound is None and bool(page.lines)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.document import Block, BlockKind, Box, ParseSummary, Position
+from pipeline.document import Block, BlockKind, Box, ParseSummary, Position, TablePart
 from pipeline.parse.canonical import (
     CanonicalFileBroken,
     CanonicalWriter,
@@ -15,7 +15,15 @@ from pipeline.parse.canonical import (
 
 BLOCKS = [
     Block("Title", BlockKind.HEADING, 0, "", ("Title",), Position(1, None, 2, Box(1, 2.5, 3, 4))),
-    Block("Ä row 🥖", BlockKind.ROW, 7, "\n\n", ("Title", "Rows"), Position(2, "Sheet", 9)),
+    Block(
+        "Ä row 🥖",
+        BlockKind.ROW,
+        7,
+        "\n\n",
+        ("Title", "Rows"),
+        Position(2, "Sheet", 9),
+        TablePart((("Loaf", ""), ("Ä", "row 🥖")), begins=True),
+    ),
 ]
 SUMMARY = ParseSummary("text/plain", "reader", 2, 14, ("invalid_lines",))
 
