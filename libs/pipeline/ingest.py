@@ -230,6 +230,7 @@ class Ingestion:
 
     async def _work(self, reading: asyncio.Task[None]) -> None:
         """Write batches until there are no more; once something has failed, only take them."""
+        me = asyncio.current_task()
         while (batch := await self._batches.get()) is not None:
             if self._failures:
                 continue
@@ -237,8 +238,14 @@ class Ingestion:
                 await self._attempt.step()
                 await self._advance(batch)
             except Exception as error:
+                if me is not None and me.cancelling():
+                    raise
                 self._fail(error)
                 reading.cancel()
+            # A commit that fails while it is cancelled raises its own error in place of the
+            # cancellation, which comes only once; and nobody would bring a further batch.
+            if me is not None and me.cancelling():
+                raise asyncio.CancelledError
 
     async def _advance(self, batch: list[Chunk]) -> None:
         stored = [chunk for chunk in batch if self._is_stored(chunk)]

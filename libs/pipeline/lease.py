@@ -38,13 +38,18 @@ class Lease:
     paused: asyncio.Event = field(default_factory=asyncio.Event)  # a pause asks it to end
     is_over: bool = False  # the job is finished: whoever asks whose it is must not take it for lost
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether it may be another's by now; only Postgres knows."""
+        return self.lost.is_set() or time.monotonic() >= self.deadline
+
     def check(self) -> None:
         """Call before anything that others can see.
 
         Raises:
             LeaseLost: the job is cancelled, another's, or the lease may have run out.
         """
-        if self.lost.is_set() or time.monotonic() >= self.deadline:
+        if self.is_lost:
             raise LeaseLost("The lease on the job ran out, or somebody else holds it.")
 
 

@@ -38,6 +38,8 @@ Process = Callable[[Attempt], Awaitable[None]]
 
 # How often the end of an attempt is written again while Postgres is away; the lease bounds it too.
 VERDICT_PAUSE_SECONDS = 1.0
+# What a cancelled attempt may need to end: longer than any statement that it waits for.
+CANCEL_SECONDS = 90.0
 # Before a claim is tried again while Postgres is away. A ring that is given up is missed: the job
 # is announced again only when the announcer has lost hope.
 CLAIM_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -152,7 +154,12 @@ class Runner:
             timed_out = not work.done() and [each for each in watches if each.done()] == [overdue]
             if not work.done():
                 work.cancel()
-                await asyncio.wait([work])
+                await asyncio.wait([work], timeout=CANCEL_SECONDS)
+            if not work.done():
+                # Never seen; but a job must not stand for ever because of a task that does not end.
+                log.error("attempt.does_not_end", stage=attempt.tally.stage)
+                attempt.lease.is_over = True
+                return LeaseLost("The attempt did not end when it was cancelled.")
             return self._read(attempt, work, timed_out=timed_out)
         finally:
             work.cancel()
@@ -186,20 +193,25 @@ class Runner:
         """Write how the attempt ended, trying again while Postgres is away and the lease holds."""
         if error is None:
             return  # written together with the switch
-        if isinstance(error, LeaseLost):
-            await self._give_back(attempt)
+        if attempt.lease.is_over:
+            await self._settle(attempt)
             return
+        if isinstance(error, LeaseLost):
+            error = Interrupted("The lease was renewed too late.")
+            log.info("job.lease_late")
         away = (
             isinstance(error, DependencyError)
             and error.is_away
             and await self.is_away(error.dependency)
         )
         while True:
+            is_late = attempt.lease.is_lost
             try:
-                attempt.lease.check()
+                # Also when the lease is late by our clock: if the job is ours still, it need not
+                # stand until the lease runs out by Postgres's.
                 async with self.sessions.begin() as session:
                     await write_verdict(session, attempt, error, away=away)
-            except (LeaseLost, FenceRaised):
+            except FenceRaised:
                 log.info("job.lease_lost", error_code=error.code)
                 await self._settle(attempt)
                 return
@@ -210,22 +222,12 @@ class Runner:
                     await self._settle(attempt)
                     return
                 log.warning("job.verdict_failed", error=type(failure).__name__)
+                if is_late:
+                    await self._settle(attempt)
+                    return
                 await asyncio.sleep(VERDICT_PAUSE_SECONDS)
             else:
                 return
-
-    async def _give_back(self, attempt: Attempt) -> None:
-        """The lease is lost by our clock, and nothing is under way any more. If the job is ours
-        still, it need not stand until the lease runs out by Postgres's."""
-        released = Interrupted("The lease was renewed too late.")
-        try:
-            async with self.sessions.begin() as session:
-                await write_verdict(session, attempt, released, away=False)
-        except (FenceRaised, SQLAlchemyError, OSError) as error:
-            log.info("job.lease_lost", error=type(error).__name__)
-            await self._settle(attempt)
-        else:
-            log.warning("job.lease_late")
 
     async def _settle(self, attempt: Attempt) -> None:
         """Write down what was paid, and saved, by an attempt that has no say in its job any more.

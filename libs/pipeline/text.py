@@ -119,14 +119,15 @@ class DocumentText:
             )
 
     async def sweep(self) -> None:
-        """Drop the texts of other versions. Best effort: the next version sweeps again."""
+        """Drop the texts of earlier versions. Best effort: the next version sweeps again."""
         if self._kept:
             return
         folder = self._key.rsplit("/", 1)[0]
         try:
             # With what is kept beside the text.
             keep = self._key.removesuffix(TEXT_SUFFIX) + "."
-            await self._tools.objects.delete_derived(f"{folder}/", keep=keep)
+            # Never of a newer one: its attempt may be under way already.
+            await self._tools.objects.delete_older_derived(f"{folder}/", than=self._key, keep=keep)
         except DependencyError as error:
             log.warning("text.sweep_failed", error_code=error.code)
 

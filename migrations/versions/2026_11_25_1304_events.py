@@ -32,8 +32,6 @@ def upgrade() -> None:
     with op.get_context().autocommit_block():
         op.execute("set lock_timeout = 0")
         op.execute("set statement_timeout = 0")
-        # Who first follows events numbers all that are there; of these nobody is told any more.
-        op.execute("delete from events where created_at < now() - interval '30 days'")
         for name, (columns, where) in INDEXES.items():
             # A build that was interrupted leaves an index that nothing uses.
             op.drop_index(name, postgresql_concurrently=True, if_exists=True)

@@ -7,7 +7,7 @@ for a wrong bucket, key or permission.
 
 import asyncio
 import unicodedata
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -271,15 +271,31 @@ class ObjectStore:
         }
         return await self._presign("get_object", params, expires)
 
-    async def delete_derived(self, prefix: str, *, keep: str | None = None) -> None:
-        """Remove everything under a prefix of the derived bucket, but for what `keep` begins.
+    async def delete_derived(self, prefix: str) -> None:
+        """Remove everything under a prefix of the derived bucket.
 
         An empty prefix is refused with ValueError.
         """
         if not prefix:
             raise ValueError("an empty prefix would empty the bucket")
         listed = self._list(self._derived, prefix, "", 1000)
-        keys = [item.key async for item in listed if not (keep and item.key.startswith(keep))]
+        await self._delete_derived([item.key async for item in listed])
+
+    async def delete_older_derived(self, prefix: str, *, than: str, keep: str) -> None:
+        """Remove what is older than the object `than` under a prefix of the derived bucket, but for
+        what `keep` begins; nothing if that object has gone."""
+        items = [item async for item in self._list(self._derived, prefix, "", 1000)]
+        written = next((item.last_modified for item in items if item.key == than), None)
+        if written is not None:
+            await self._delete_derived(
+                [
+                    item.key
+                    for item in items
+                    if item.last_modified < written and not item.key.startswith(keep)
+                ]
+            )
+
+    async def _delete_derived(self, keys: Sequence[str]) -> None:
         slots = asyncio.Semaphore(DELETES_AT_ONCE)
 
         async def delete(key: str) -> None:
