@@ -19,8 +19,9 @@ class Steps:
 
 
 class Commits(Ingestion):
-    """One batch that stands in a commit, which fails as it is cancelled: SQLAlchemy raises what then
-    failed in place of the cancellation, and some callers bear that.
+    """One batch that stands in a commit, which fails as it is cancelled.
+
+    SQLAlchemy then raises what failed in place of the cancellation, and some callers bear that.
     """
 
     def __init__(self, *, is_borne: bool) -> None:
