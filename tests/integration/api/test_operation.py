@@ -2,11 +2,15 @@
 
 import json
 import logging
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from db.repositories.breakers import BreakerRepository
 from support.api import Api, running
+
+MINUTE = timedelta(minutes=1)
 
 
 async def test_every_dependency_is_named_and_ready(shared_api: Api) -> None:
@@ -48,6 +52,26 @@ async def test_a_dependency_that_is_away_makes_it_unready_within_seconds(
     failing = {name for name, view in ready.json()["dependencies"].items() if not view["ok"]}
     assert failing == {dependency}
     assert ready.elapsed.total_seconds() < 4
+
+
+async def test_what_the_workers_find_away_is_told_with_the_time_since_when(
+    api_environment: dict[str, str],
+) -> None:
+    async with running(api_environment) as api:
+        for error in ("The index does not answer.", "It still does not."):
+            async with api.sessions.begin() as session:
+                breakers = BreakerRepository(session)
+                await breakers.open("vector_store", code="dependency_unavailable", error=error)
+        ready = await api.client.get("/health/ready")
+        queues = await api.client.get("/api/v1/queues")
+
+    [open_] = ready.json()["open_breakers"]
+    assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+    assert (open_["dependency"], open_["error_code"]) == ("vector_store", "dependency_unavailable")
+    assert timedelta(0) <= datetime.now(UTC) - datetime.fromisoformat(open_["open_since"]) < MINUTE
+    [told] = queues.json()["breakers"]
+    assert (told["dependency"], told["open_since"]) == ("vector_store", open_["open_since"])
+    assert "does not answer" not in ready.text  # it may name addresses
 
 
 async def test_without_the_database_a_request_is_a_503_with_the_time_to_come_back(
