@@ -144,7 +144,9 @@ class Authentication:
 
     async def _holder(self, key: str) -> KeyHolder:
         if KEY_FORMAT.fullmatch(key) is None:
-            raise Unauthenticated("This is no API key; one begins with 'sluice_'.")
+            raise Unauthenticated(
+                f"This is no whole API key: '{KEY_PREFIX}' and {KEY_RANDOM_CHARS} characters."
+            )
         key_hash = hash_of(key)
         holder = self._holders.get(key_hash)
         if holder is None:

@@ -8,7 +8,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ EXCERPT_CHARACTERS = 160
 POLL_SECONDS = 0.3
 WAIT_SECONDS = 1800.0  # some thousand pages on a small machine; a stack that hangs must not hold us
 REQUEST_SECONDS = 60.0
+BUSY_PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds
 FINISHED = ("completed", "failed", "cancelled")
 
 
@@ -155,9 +156,9 @@ def all_documents(api: httpx.Client, dataset: str) -> Iterator[dict[str, Any]]:
     cursor: str | None = None
     while True:
         page = _answer(
-            api.get(
-                f"/datasets/{dataset}/documents",
-                params={} if cursor is None else {"cursor": cursor},
+            _patiently(
+                lambda params: api.get(f"/datasets/{dataset}/documents", params=params),
+                {} if cursor is None else {"cursor": cursor},
             )
         )
         yield from page["items"]
@@ -169,7 +170,8 @@ def all_documents(api: httpx.Client, dataset: str) -> Iterator[dict[str, Any]]:
 def search(api: httpx.Client, dataset: str, query: str) -> bool:
     """Print the best hits; False when there are none."""
     body = {"query": query, "limit": HITS_SHOWN, "mode": "hybrid"}
-    hits = _answer(api.post(f"/datasets/{dataset}/search", json=body))["hits"]
+    found = _patiently(lambda asked: api.post(f"/datasets/{dataset}/search", json=asked), body)
+    hits = _answer(found)["hits"]
     print(f"\n{query}?")
     for hit in hits:
         where = hit["file_name"] + (f", page {hit['page']}" if hit["page"] is not None else "")
@@ -202,13 +204,31 @@ def read_env_file(layout: Layout) -> Mapping[str, str]:
     return dict(word.split("=", 1) for word in words if word != "export")
 
 
+def _patiently(ask: Callable[[Any], httpx.Response], what: Any) -> httpx.Response:
+    """Again where the api says that it is busy."""
+    for pause in BUSY_PAUSES:
+        response = ask(what)
+        if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            return response
+        time.sleep(pause)
+    return ask(what)
+
+
 def _answer(response: httpx.Response) -> Any:
     if not response.is_success:
         raise StackError(
             f"{response.request.method} {response.request.url.path} answered "
-            f"{response.status_code}: {response.text}"
+            f"{response.status_code}: {_said(response)}"
         )
     return response.json() if response.content else None
+
+
+def _said(response: httpx.Response) -> str:
+    try:
+        problem = response.json()
+        return str(problem.get("detail") or problem.get("title") or problem)
+    except (ValueError, AttributeError):
+        return response.text
 
 
 def _curl(dataset: str) -> str:

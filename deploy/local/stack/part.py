@@ -23,6 +23,7 @@ class Part:
     needs: tuple[str, ...] = ()
     prepare: Callable[[], None] = _nothing  # before every start: folders, first-time set-up
     once: bool = False
-    ready_seconds: float = 60.0
+    # One that ends is told of at once; a machine that is busy may need minutes for the imports.
+    ready_seconds: float = 240.0
     stop_signal: signal.Signals = signal.SIGTERM
     grace_seconds: float = 10.0

@@ -18,7 +18,7 @@ from .ports import becomes_free
 
 POLL_SECONDS = 0.05
 PRIVATE_UMASK = 0o077  # what a part writes is for the user who started it
-GROUP_GONE_SECONDS = 5.0  # after SIGKILL only the kernel is left to wait for
+GROUP_GONE_SECONDS = 30.0  # after SIGKILL only the kernel is left to wait for
 CLOCK_TOLERANCE_SECONDS = 0.05  # psutil derives start times from ticks of 10 ms
 
 
@@ -152,7 +152,8 @@ class Service:
         if self._popen is None:
             return
         end_group(self._popen.pid)
-        self._popen.wait(GROUP_GONE_SECONDS)
+        with suppress(subprocess.TimeoutExpired):  # it cannot do anything any more
+            self._popen.wait(GROUP_GONE_SECONDS)
 
     def freeze(self) -> None:
         """Stop it in its tracks: connections stay open, answers do not come."""

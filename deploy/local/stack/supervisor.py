@@ -89,9 +89,13 @@ class Supervisor:
             self._stopping.wait()
             for dependent in self._dependents[part.name]:
                 self._stopped[dependent].wait()
-            service.terminate()
-            self._file.part(part.name, PartState.STOPPED, identity=None)
-            self._stopped[part.name].set()
+            try:
+                service.terminate()
+            except Exception as error:  # those that it depends on wait for the event below
+                _note(f"{part.name}: {type(error).__name__}: {error}")
+            finally:
+                self._file.part(part.name, PartState.STOPPED, identity=None)
+                self._stopped[part.name].set()
 
     def _wait_for(self, needs: Sequence[str]) -> bool:
         """False when the stack stops first."""

@@ -5,6 +5,7 @@ One that cannot be read costs a warning that names it, never the mail; so does w
 limits, which hold for a mail with all the messages in it.
 """
 
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 from docling_rs import EmailAttachment
 
 from pipeline.document import BlockKind
-from pipeline.errors import ParserCrashed, ParserOutOfMemory, PipelineError
+from pipeline.errors import DocumentCorrupt, ParserCrashed, ParserOutOfMemory, PipelineError
 from pipeline.parse.detect import detect
 from pipeline.parse.docling_engine import attachments
 from pipeline.parse.limits import MIB
@@ -30,6 +31,9 @@ WARNINGS_MAX = 20  # attachments named one by one; the rest are counted
 _MAILS = (MediaType.EMAIL, MediaType.OUTLOOK)
 _SIGNATURES = ("application/pgp-signature", "application/pkcs7-signature")
 _LOGO_BYTES_MAX = 8 * 1024  # a smaller picture is a logo or an icon, and no page of text
+_LOOKED_AT = 1024  # bytes
+# Base64 that is damaged somewhere is handed on as it stands.
+_ENCODED = re.compile(rb"[A-Za-z0-9+/=]{40,}(\r?\n[A-Za-z0-9+/=]*)+|[A-Za-z0-9+/=]{200,}")
 _NOT_READ = "attachment_not_read"
 _INCOMPLETE = "attachment_incomplete"
 _OVER_LIMIT = "too_large"
@@ -144,10 +148,15 @@ def _attachment(
 
 
 def _part(mail: Source, path: Path, attachment: EmailAttachment) -> Source:
-    """Raises as `detect`."""
+    """Raises as `detect`, and DocumentCorrupt for what could not be unpacked."""
     media_type = detect(
         path, file_name=attachment.name, content_type=attachment.content_type, limits=mail.limits
     )
+    kind = (attachment.content_type or "text/").lower()
+    if media_type is MediaType.TEXT and not kind.startswith("text/"):
+        with path.open("rb") as file:
+            if _ENCODED.fullmatch(file.read(_LOOKED_AT)):
+                raise DocumentCorrupt("The attachment's base64 is damaged.")
     size = path.stat().st_size
     return replace(mail, path=path, media_type=media_type, size=size, scratch=path.parent)
 

@@ -1,5 +1,6 @@
 """Mails with their attachments: each read as what it is, and none of them fails the mail."""
 
+import base64
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -91,6 +92,23 @@ def test_an_attachment_that_cannot_be_read_costs_a_warning_that_names_it(parse: 
         "attachment_incomplete: cut.json (document_corrupt)",
         "attachment_not_read: nothing.txt (empty_file)",
     )
+
+
+def test_an_attachment_whose_base64_is_damaged_is_not_read_as_text(parse: Parse) -> None:
+    payload = base64.encodebytes(b"%PDF-1.4 " + bytes(range(256)) * 8).decode()
+    mail = (
+        "From: a@example.org\r\nSubject: cut\r\nMIME-Version: 1.0\r\n"
+        'Content-Type: multipart/mixed; boundary="x"\r\n\r\n'
+        "--x\r\nContent-Type: text/plain\r\n\r\nThe words of the mail.\r\n"
+        "--x\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n"
+        'Content-Disposition: attachment; filename="test.pdf"\r\n\r\n'
+        f"{payload[:1005]}\r\n--x--\r\n"
+    )
+
+    blocks, summary = parse(mail.encode(), "cut.eml")
+
+    assert "JVBERi" not in "".join(block.text for block in blocks)
+    assert "attachment_not_read: test.pdf (document_corrupt)" in summary.warnings
 
 
 def test_messages_in_messages_are_read_with_their_attachments(parse: Parse) -> None:
