@@ -58,6 +58,7 @@ class Nursery:
         self._writer: asyncio.StreamWriter | None = None
         self._listener: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[None] | None = None
+        self._lost: subprocess.Popen[bytes] | None = None  # the template that said its last word
         self._serial = 0
         self._started: dict[int, asyncio.Future[int]] = {}
         self._ended: dict[int, asyncio.Future[Ending]] = {}
@@ -84,13 +85,16 @@ class Nursery:
     async def give_birth(self, folder: Path) -> Newborn:
         """A fresh child, confined to `folder`; raises ParserCrashed if none can be had."""
         async with self._starting:
-            if self._process is None or self._process.poll() is not None:
+            if self._process is None or self._is_gone(self._process):
                 log.warning("parser.template_restarted")
                 await self._start_template()
             self._serial += 1
             if self._control is None:
                 raise ParserCrashed("the parsers could not be loaded")
             return await self._start_child(self._control, self._serial, folder)
+
+    def _is_gone(self, template: subprocess.Popen[bytes]) -> bool:
+        return template is self._lost or template.poll() is not None
 
     def kill(self, serial: int) -> None:
         """At once, if it still lives; `ended` of the child tells when it is gone."""
@@ -175,6 +179,7 @@ class Nursery:
         with contextlib.suppress(ConnectionError):  # how a killed template's socket may end
             while line := await reader.readline():
                 self._note(orjson.loads(line))
+        self._lost = process  # while another thread waits for it, `poll` does not tell
         process.kill()
         await asyncio.to_thread(process.wait)
         if self._process is process:  # or else its successor has taken over already
