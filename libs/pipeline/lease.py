@@ -36,7 +36,8 @@ class Lease:
     deadline: float  # on the monotonic clock
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     paused: asyncio.Event = field(default_factory=asyncio.Event)  # a pause asks it to end
-    is_over: bool = False  # the job is finished: whoever asks whose it is must not take it for lost
+    # Renewed and asked for no more: the job is finished, or the attempt at it was left behind.
+    is_over: bool = False
 
     @property
     def is_lost(self) -> bool:

@@ -198,7 +198,6 @@ class Runner:
             return
         if isinstance(error, LeaseLost):
             error = Interrupted("The lease was renewed too late.")
-            log.info("job.lease_late")
         away = (
             isinstance(error, DependencyError)
             and error.is_away
@@ -227,6 +226,8 @@ class Runner:
                     return
                 await asyncio.sleep(VERDICT_PAUSE_SECONDS)
             else:
+                if is_late:
+                    log.warning("job.lease_late")
                 return
 
     async def _settle(self, attempt: Attempt) -> None:
