@@ -215,15 +215,12 @@ class Runner:
                 await self._settle(attempt)
                 return
             except (SQLAlchemyError, OSError) as failure:
-                if not is_away(failure):
+                if is_late or not is_away(failure):
                     # The lease runs out, and the announcer counts that.
-                    log.error("job.verdict_refused", exc_info=failure)
+                    log.error("job.verdict_given_up", exc_info=failure)
                     await self._settle(attempt)
                     return
                 log.warning("job.verdict_failed", error=type(failure).__name__)
-                if is_late:
-                    await self._settle(attempt)
-                    return
                 await asyncio.sleep(VERDICT_PAUSE_SECONDS)
             else:
                 if is_late:
